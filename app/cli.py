@@ -1,0 +1,90 @@
+"""What an operator types: `flask worker`, `flask jobs`, and `flask db` once it is needed."""
+
+import signal
+import threading
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import click
+from flask import Flask, current_app
+from flask.cli import AppGroup, with_appcontext
+
+jobs_cli = AppGroup("jobs", help="Look at and retry background jobs.")
+
+
+def init_app(app: Flask) -> None:
+    """Add the kernel's commands; migrations are set up only when a command runs, they load alembic."""
+    app.cli.add_command(worker)
+    app.cli.add_command(jobs_cli)
+    if click.get_current_context(silent=True) is not None:
+        set_up_migrations(app)
+
+
+def set_up_migrations(app: Flask) -> None:
+    """Tell Flask-Migrate where the history is: the shipped one, and a branch for each plugin of one's own."""
+    from flask_migrate import Migrate
+
+    from app.database import db
+
+    root = Path(app.root_path).parent
+    migrate = Migrate(app, db, directory=str(root / "migrations"), render_as_batch=True, compare_type=True)
+    folders = [str(root / "migrations" / "versions"), *plugin_migrations(app)]
+
+    @migrate.configure
+    def add_branches(config: Any) -> Any:
+        config.set_main_option("version_path_separator", "newline")
+        config.set_main_option("version_locations", "\n".join(folders))
+        return config
+
+
+def plugin_migrations(app: Flask) -> list[str]:
+    """Folders `migrations` beside the packages that BLUEPRINTS names by a dotted path."""
+    found = []
+    for name in app.config["SETTINGS"].blueprints:
+        spec = find_spec(name) if "." in name else None
+        for place in (spec.submodule_search_locations or []) if spec else []:
+            if (Path(place) / "migrations").is_dir():
+                found.append(str(Path(place) / "migrations"))
+    return found
+
+
+@click.command()
+@with_appcontext
+def worker() -> None:
+    """Run background jobs until stopped (WORKER=separate leaves them to this)."""
+    stop = threading.Event()
+    jobs_worker = current_app.extensions["jobs"]
+
+    def finish(*_: Any) -> None:
+        stop.set()
+        jobs_worker.wake.set()
+
+    signal.signal(signal.SIGTERM, finish)
+    signal.signal(signal.SIGINT, finish)
+    click.echo("The worker runs.")
+    jobs_worker.run_forever(stop)
+
+
+@jobs_cli.command("list")
+@click.option("--state", type=click.Choice(["queued", "done", "failed"]), help="Only jobs in this state.")
+def list_jobs(state: str | None) -> None:
+    """List the newest 50 jobs: state, tries, name, last error."""
+    from sqlalchemy import select
+
+    from app.database import db
+    from app.jobs import QueuedJob
+
+    query = select(QueuedJob).order_by(QueuedJob.created_at.desc()).limit(50)
+    if state:
+        query = query.where(QueuedJob.state == state)
+    for job in db.session.scalars(query):
+        click.echo(f"{job.id}  {job.state:6}  {job.attempts:2}  {job.name}  {job.last_error or ''}".rstrip())
+
+
+@jobs_cli.command("retry")
+def retry_jobs() -> None:
+    """Queue every failed job anew."""
+    from app.jobs import retry_failed
+
+    click.echo(f"{retry_failed()} jobs are queued again.")

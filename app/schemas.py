@@ -1,0 +1,297 @@
+"""What may come in and what goes out: the base models, the shared field types, and the errors in words."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any, ClassVar, get_args, get_origin
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+    ValidationError,
+    WithJsonSchema,
+    field_validator,
+)
+from pydantic.alias_generators import to_camel
+from werkzeug.datastructures import MultiDict
+
+from app.addresses import parse_address
+from app.envelope import timestamp
+from app.errors import BadRequest, ValidationFailed
+
+MAX_DEPTH = 20
+CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+CONTROL_BUT_LINES = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+
+
+@dataclass(frozen=True)
+class Secret:
+    """Marks a field whose value is never shown again or prefilled."""
+
+
+@dataclass(frozen=True)
+class Multiline:
+    """Marks a text that may hold line breaks and tabs."""
+
+
+def text(max_length: int) -> Any:
+    """One line of text, trimmed, 1 to `max_length` characters."""
+    return Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=max_length)]
+
+
+def long_text(max_length: int) -> Any:
+    """Text of several lines, trimmed, 1 to `max_length` characters."""
+    return Annotated[
+        text(max_length), BeforeValidator(unix_lines), Multiline(), Field(json_schema_extra={"x-lines": True})
+    ]
+
+
+def unix_lines(value: Any) -> Any:
+    return value.replace("\r\n", "\n") if isinstance(value, str) else value
+
+
+def not_a_truth(value: Any) -> Any:
+    """Refuse what lax reading would take for a number: true, false, `1_000` and ` 5 `."""
+    if isinstance(value, bool) or (isinstance(value, str) and not re.fullmatch(r"-?\d{1,18}", value)):
+        raise ValueError("Enter a whole number.")
+    return value
+
+
+Integer = Annotated[int, BeforeValidator(not_a_truth)]
+Password = Annotated[
+    str, StringConstraints(min_length=1, max_length=1024), Secret(), Field(json_schema_extra={"format": "password"})
+]
+Token = Annotated[str, StringConstraints(min_length=1, max_length=300)]
+Email = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=1000),
+    AfterValidator(parse_address),
+    WithJsonSchema({"type": "string", "format": "email", "minLength": 1, "maxLength": 254}),
+]
+Timestamp = Annotated[datetime, PlainSerializer(timestamp, return_type=str, when_used="json")]
+
+
+class In(BaseModel):
+    """Base of everything that comes in, from a form or as JSON; field names are camelCase outside."""
+
+    model_config = ConfigDict(alias_generator=to_camel, extra="ignore", allow_inf_nan=False, frozen=True)
+
+    # The sentence instead of the usual one when a required field is missing, null or empty.
+    missing_message: ClassVar[str | None] = None
+
+    @field_validator("*", mode="after")
+    @classmethod
+    def refuse_controls(cls, value: Any, info: Any) -> Any:
+        """Refuse NUL, other control characters and lone surrogates in every text."""
+        if isinstance(value, str):
+            multiline = any(isinstance(mark, Multiline) for mark in metadata_of(cls, info.field_name))
+            if (CONTROL_BUT_LINES if multiline else CONTROL_CHARACTERS).search(value):
+                raise ValueError("This contains characters that are not allowed.")
+        return value
+
+    @classmethod
+    def field_alias(cls, field: str) -> str:
+        """The name that the outside uses for a field."""
+        return cls.model_fields[field].alias or field if field in cls.model_fields else to_camel(field)
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """The fields that were really sent: absent means unchanged, None means cleared."""
+        return {name: getattr(self, name) for name in self.model_fields_set}
+
+
+class Out(BaseModel):
+    """Base of everything that the outside may see."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, from_attributes=True, frozen=True)
+
+    def as_json(self) -> dict[str, Any]:
+        return self.model_dump(mode="json", by_alias=True)
+
+
+class Nothing(In):
+    """Input of a form that is only a button."""
+
+
+class Message(Out):
+    """A sentence, the answer of a write that has no shape of its own."""
+
+    message: str
+
+
+def metadata_of(schema: type[BaseModel], field: str) -> list[Any]:
+    """The marks on a field, those inside `X | None` included."""
+    info = schema.model_fields[field]
+    found = list(info.metadata)
+    stack = [info.annotation]
+    while stack:
+        annotation = stack.pop()
+        if get_origin(annotation) is Annotated:
+            found += annotation.__metadata__
+            stack.append(annotation.__origin__)
+        else:
+            stack += get_args(annotation)
+    return found
+
+
+def is_secret(schema: type[BaseModel], field: str) -> bool:
+    """Whether the field's value must never be shown again."""
+    return any(isinstance(mark, Secret) for mark in metadata_of(schema, field))
+
+
+def takes(schema: type[BaseModel], field: str, kind: type) -> bool:
+    """Whether a field is of the type `kind` or `kind | None`."""
+    annotation = schema.model_fields[field].annotation
+    return annotation is kind or kind in get_args(annotation)
+
+
+def read_json(schema: type[In], body: bytes) -> Any:
+    """Read a JSON body strictly: `true` is not `"true"` and `1` is not `"1"`.
+
+    :raises BadRequest: not JSON, not an object, broken UTF-8, a lone surrogate, or nested too deep.
+    :raises ValidationFailed: with sentences by field.
+    """
+    body = body or b"{}"
+    try:
+        parsed = json.loads(body, parse_constant=refuse_constant)
+        too_deep = depth(parsed) > MAX_DEPTH
+    except (ValueError, RecursionError):
+        raise BadRequest("The body is not valid JSON.") from None
+    if too_deep:
+        raise BadRequest("The body is nested too deep.")
+    if not isinstance(parsed, dict):
+        raise BadRequest("The body must be a JSON object.")
+    try:
+        return schema.model_validate_json(body, strict=True)
+    except ValidationError as error:
+        raise in_words(schema, error) from None
+
+
+def refuse_constant(name: str) -> None:
+    raise ValueError(name)
+
+
+def depth(value: Any) -> int:
+    """How deep lists and objects are nested; a plain value is 0."""
+    level, layer = 0, [value]
+    while layer := [item for item in layer if isinstance(item, (dict, list))]:
+        level += 1
+        layer = [child for item in layer for child in (item.values() if isinstance(item, dict) else item)]
+    return level
+
+
+def read_form(schema: type[In], form: "MultiDict[str, str]", *, clears: bool = False) -> Any:
+    """Read form fields: an absent box is false; an empty optional field is absent, or None if `clears`.
+
+    :raises ValidationFailed: with sentences by field.
+    """
+    values: dict[str, Any] = {}
+    for name, field in schema.model_fields.items():
+        alias = field.alias or name
+        if takes(schema, name, bool):
+            values[alias] = form.get(alias, "").lower() in ("on", "true", "1", "yes")
+        elif alias in form:
+            value = form[alias]
+            if value.strip() or field.is_required() or is_secret(schema, name):
+                values[alias] = value
+            elif clears:
+                values[alias] = None
+    try:
+        return schema.model_validate(values)
+    except ValidationError as error:
+        raise in_words(schema, error) from None
+
+
+def read_query(schema: type[In], query: "MultiDict[str, str]") -> Any:
+    """Read the query string of a GET.
+
+    :raises ValidationFailed: with sentences by parameter.
+    """
+    return read_form(schema, query)
+
+
+def prefill(schema: type[In], query: Mapping[str, str]) -> dict[str, Any]:
+    """What a query string may put into a form: everything but secrets."""
+    names = {field.alias or name: name for name, field in schema.model_fields.items()}
+    return {
+        alias: value[:2000] for alias, value in query.items() if alias in names and not is_secret(schema, names[alias])
+    }
+
+
+def in_words(schema: type[In], error: ValidationError) -> Exception:
+    """The refusal for what pydantic found: sentences, by the field's outside name."""
+    fields: dict[str, list[str]] = {}
+    missing = False
+    for found in error.errors(include_url=False, include_input=True):
+        if found["type"] == "json_invalid":
+            return BadRequest("The body is not valid JSON.")
+        alias = str(found["loc"][0]) if found["loc"] else "body"
+        empty = is_missing(found)
+        missing = missing or empty
+        sentence = "This field is required." if empty else sentence_of(found)
+        if sentence not in fields.setdefault(alias, []):
+            fields[alias].append(sentence)
+    return ValidationFailed(fields, schema.missing_message if missing else None)
+
+
+def is_missing(found: Any) -> bool:
+    if found["type"] == "missing" or found["input"] is None:
+        return True
+    return found["type"] == "string_too_short" and not str(found["input"]).strip()
+
+
+def sentence_of(found: Any) -> str:
+    """One of pydantic's errors as a sentence for people."""
+    context = found.get("ctx", {})
+    match found["type"]:
+        case "string_type" | "string_unicode":
+            return "Enter text."
+        case "string_too_long":
+            return f"Use at most {context['max_length']} characters."
+        case "string_too_short":
+            return f"Use at least {context['min_length']} characters."
+        case "bool_type" | "bool_parsing":
+            return "Use true or false."
+        case "int_type" | "int_parsing" | "int_from_float":
+            return "Enter a whole number."
+        case "greater_than_equal":
+            return f"Use {context['ge']} or more."
+        case "less_than_equal":
+            return f"Use {context['le']} or less."
+        case "uuid_parsing" | "uuid_type":
+            return "This is not a valid id."
+        case "literal_error" | "enum":
+            return f"Choose one of: {context['expected']}."
+        case "string_pattern_mismatch":
+            return "This has characters that are not allowed here."
+        case "value_error":
+            return str(context.get("error", found["msg"]))
+    return "This is not valid."
+
+
+__all__ = [
+    "Email",
+    "In",
+    "Integer",
+    "Message",
+    "Nothing",
+    "Out",
+    "Password",
+    "Timestamp",
+    "Token",
+    "in_words",
+    "is_secret",
+    "long_text",
+    "prefill",
+    "read_form",
+    "read_json",
+    "read_query",
+    "text",
+]

@@ -1,0 +1,1 @@
+"""What can be switched on: one package for each blueprint."""

@@ -1,0 +1,37 @@
+"""`flask users …` for operators."""
+
+import sys
+
+import click
+from flask.cli import AppGroup
+
+from app.addresses import parse_address
+from app.errors import ValidationFailed
+from blueprints.auth.services import accounts
+
+users = AppGroup("users", help="Make and look after accounts.")
+
+
+@users.command("create-admin")
+@click.argument("email")
+def create_admin(email: str) -> None:
+    """Make EMAIL a verified administrator.
+
+    Asks for the password twice on a terminal, and reads one line from standard input otherwise.
+    """
+    try:
+        address = parse_address(email)
+        new = accounts.create_admin(address, ask_password())
+    except ValidationFailed as error:
+        raise click.ClickException(
+            " ".join(sentence for found in error.fields.values() for sentence in found)
+        ) from None
+    except ValueError as error:
+        raise click.ClickException(str(error)) from None
+    click.echo(f"{address} is {'a new' if new else 'now an'} administrator.")
+
+
+def ask_password() -> str:
+    if sys.stdin.isatty():
+        return click.prompt("Password", hide_input=True, confirmation_prompt=True)
+    return sys.stdin.readline().rstrip("\r\n")

@@ -1,0 +1,165 @@
+"""What may come into accounts, and what the outside may see of them."""
+
+from datetime import datetime
+from typing import Annotated, ClassVar, Literal
+from uuid import UUID
+
+from pydantic import Field, StringConstraints
+
+from app.schemas import Email, In, Integer, Out, Password, Timestamp, Token, text
+
+UserType = Literal["creator", "investor", "production"]
+Username = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{3,30}$")]
+
+
+class SignUp(In):
+    email: Email
+    password: Password
+    name: text(100) | None = None  # type: ignore[valid-type]
+    username: Username | None = None
+    user_type: UserType = "creator"
+
+
+class VerifyEmail(In):
+    token: Token
+
+
+class ResendVerification(In):
+    email: Email
+
+
+class SignIn(In):
+    email: Email
+    password: Password
+    remember_me: bool = False
+
+
+class ChangePassword(In):
+    missing_message: ClassVar[str | None] = "Current and new passwords are required"
+
+    current_password: Password
+    new_password: Password
+    revoke_other_sessions: bool = False
+
+
+class ForgotPassword(In):
+    email: Email
+
+
+class ResetPassword(In):
+    token: Token
+    new_password: Password
+
+
+class Reauthenticate(In):
+    password: Password
+
+
+class CreateToken(In):
+    name: text(100)  # type: ignore[valid-type]
+    expires_in_days: Annotated[Integer, Field(ge=1, le=365)] = 90
+
+
+class UserOut(Out):
+    """An account, as its owner sees it."""
+
+    id: UUID
+    email: str
+    name: str | None
+    username: str | None
+    user_type: str
+    email_verified: bool
+    two_factor_enabled: bool = False
+    is_admin: bool
+    created_at: Timestamp
+
+
+class SessionOut(Out):
+    """The session of a sign-in."""
+
+    id: UUID
+    expires_at: Timestamp
+
+
+class Account(Out):
+    user: UserOut
+
+
+class SignedIn(Out):
+    """Who is signed in; `session` is null for an access token."""
+
+    user: UserOut
+    session: SessionOut | None
+
+
+class EmailVerified(Out):
+    """With user and session in the browser that signed up."""
+
+    message: str
+    user: UserOut | None = None
+    session: SessionOut | None = None
+
+
+class PasswordChanged(Out):
+    message: str = "Password changed successfully"
+    revoked_sessions: Literal["all", "none"]
+    revoked_count: int
+
+
+class OthersEnded(Out):
+    message: str
+    revoked_count: int
+
+
+class SessionRow(Out):
+    """One signed-in browser of the list."""
+
+    id: UUID
+    current: bool
+    ip_address: str
+    user_agent: str
+    created_at: Timestamp
+    last_seen_at: Timestamp
+    expires_at: Timestamp
+
+
+class Sessions(Out):
+    sessions: list[SessionRow]
+
+
+class TokenRow(Out):
+    """One access token of the list, never its value."""
+
+    id: UUID
+    name: str
+    created_at: Timestamp
+    expires_at: Timestamp
+    last_used_at: Timestamp | None
+
+
+class Tokens(Out):
+    tokens: list[TokenRow]
+
+
+class TokenCreated(Out):
+    """The only time the value is shown."""
+
+    token: TokenRow
+    value: str
+
+
+class AccountPage(Out):
+    """Everything on the account page."""
+
+    user: UserOut
+    sessions: list[SessionRow]
+    tokens: list[TokenRow]
+
+
+class Person(Out):
+    """Somebody, as other blueprints see them."""
+
+    id: UUID
+    email: str
+    name: str | None
+    last_seen_at: datetime | None = None

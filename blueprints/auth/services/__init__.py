@@ -1,0 +1,1 @@
+"""What accounts do and refuse, one file a topic."""

@@ -1,0 +1,53 @@
+"""Accounts for people who prove their mailbox by another blueprint's mailed link."""
+
+from secrets import token_hex
+from uuid import uuid4
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from app import limits, plugins
+from app.access import Client
+from app.addresses import address_key
+from app.database import utc_now
+from app.errors import Conflict
+from blueprints.auth.lane import lane
+from blueprints.auth.models import AccessToken, User, UserSession
+from blueprints.auth.services import mailed, sessions
+from blueprints.auth.services.passwords import check_password, hash_password
+from blueprints.auth.settings import AuthSettings
+
+
+def prepare_password(email: str, password: str, client: Client) -> str:
+    """Count the sign-up, check the password and hash it; before any transaction.
+
+    :raises ValidationFailed: with the sentence under `password`.
+    :raises app.errors.RateLimited:
+    """
+    limits.count("sign-up-ip", plugins.current(AuthSettings).limit_sign_up_ip, limits.ip_bucket(client.ip))
+    check_password(password, email, "password")
+    with lane():
+        return hash_password(password)
+
+
+def open_verified_account(
+    session: Session, email: str, password_hash: str, name: str | None, user_type: str = "creator"
+) -> User:
+    """Create a verified account, or verify the unverified one that has the address; its password is void.
+
+    :raises Conflict: a verified account has the address.
+    """
+    user = session.scalar(select(User).where(User.email_key == address_key(email)).with_for_update())
+    if user is None:
+        user = User(id=uuid4(), email=email, email_key=address_key(email), user_type=user_type)
+        session.add(user)
+    elif user.email_verified_at is not None or user.disabled_at is not None:
+        raise Conflict
+    user.password_hash, user.sign_up_id, user.name = password_hash, token_hex(16), name or user.name
+    user.email_verified_at = utc_now()
+    session.flush()
+    mailed.void_tokens(session, user.id, "verify-email")
+    mailed.void_tokens(session, user.id, "reset-password")
+    sessions.end_sessions(session, "a new owner of the mailbox", UserSession.user_id == user.id)
+    session.execute(delete(AccessToken).where(AccessToken.user_id == user.id))
+    return user

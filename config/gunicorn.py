@@ -1,0 +1,64 @@
+"""How gunicorn serves the application; every line that is not obvious says why."""
+
+import subprocess
+import sys
+
+from config import ConfigurationError, load
+from config.settings import ROOT, bind_address
+
+try:
+    settings = load()
+except ConfigurationError as error:
+    sys.stderr.write(f"{error}\n")
+    sys.exit(1)
+
+bind = [bind_address(settings.port, settings.is_production)]
+workers = settings.web_concurrency
+worker_class = "gthread"
+threads = settings.web_threads
+timeout = 20  # the router gives up at 30 s
+graceful_timeout = 20  # a dyno is killed 30 s after SIGTERM
+keepalive = 95  # the router keeps connections for 90 s; ours must not close first
+reuse_port = True  # the kernel spreads connections evenly over the workers
+preload_app = False  # threads and connections belong to the worker
+control_socket_disable = True  # its socket in $HOME would be taken over by the next gunicorn of this user
+header_map = "drop"  # X_Forwarded_For is not X-Forwarded-For
+limit_request_line = 4094
+limit_request_fields = 100
+max_requests = 20_000
+max_requests_jitter = 2_000
+accesslog = None  # the application writes its own line, without paths and tokens
+loglevel = "warning" if not settings.is_production else "info"
+chdir = str(ROOT)
+worker_tmp_dir = "/dev/shm" if sys.platform == "linux" else None  # noqa: S108  a heartbeat file on disk can block
+
+
+def on_starting(server) -> None:
+    """Try the application once, so that a mistake is one line and exit code 1, not a crash loop.
+
+    `make run` has just done so with its migration.
+    """
+    if (
+        settings.is_production
+        and subprocess.run([sys.executable, "-c", "import wsgi"], cwd=ROOT, check=False).returncode
+    ):
+        sys.exit(1)
+
+
+def when_ready(server) -> None:
+    """Say where the service is, where its mails are, and how to make an administrator."""
+    if settings.environment == "development":
+        sys.stdout.write(
+            f"{settings.product_name} is at {settings.base_url} (stop it with Ctrl-C)\n"
+            f"Mails are kept at {settings.base_url}/dev/mailbox\n"
+            "Make an administrator: make admin EMAIL=you@example.com\n"
+        )
+        sys.stdout.flush()
+
+
+def post_worker_init(worker) -> None:
+    """Start the threads of this process: create_app starts none, commands and tests call it too."""
+    from app import background
+
+    background.start(worker.app.callable)
+    background.drain_on_sigterm(worker.app.callable)

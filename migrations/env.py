@@ -1,0 +1,83 @@
+"""Runs the migrations: alone, without waiting behind traffic, over every shipped blueprint's tables."""
+
+import time
+from contextlib import contextmanager
+from importlib import import_module
+from importlib.util import find_spec
+
+from alembic import context
+from flask import current_app
+from sqlalchemy import create_engine, text
+from sqlalchemy.pool import NullPool
+
+from app.database import Base
+from app.plugins import SHIPPED
+
+LOCK = 7_403_117_225_914_001  # any number, as long as it is always the same
+LOCK_WAIT_SECONDS = 120
+
+# The history is one for what is shipped, whatever BLUEPRINTS says.
+for name in SHIPPED:
+    if find_spec(f"blueprints.{name}.models"):
+        import_module(f"blueprints.{name}.models")
+
+known_tables = set(Base.metadata.tables)
+
+
+def include_name(name, type_, parent_names):
+    """Leave alone the tables of plugins that are not loaded, and partitions."""
+    return type_ != "table" or name in known_tables
+
+
+@contextmanager
+def alone(connection):
+    """Let one deployment migrate at a time.
+
+    The lock is asked for again and again: a waiting one would hold back CREATE INDEX CONCURRENTLY.
+    """
+    if connection.dialect.name != "postgresql":
+        yield
+        return
+    deadline = time.monotonic() + LOCK_WAIT_SECONDS
+    while not connection.scalar(text("SELECT pg_try_advisory_lock(:lock)"), {"lock": LOCK}):
+        if time.monotonic() > deadline:
+            raise SystemExit("Another migration has been running for two minutes; nothing was changed.")
+        time.sleep(0.2)
+    try:
+        yield
+    finally:
+        connection.execute(text("SELECT pg_advisory_unlock(:lock)"), {"lock": LOCK})
+
+
+def run() -> None:
+    url = current_app.config["SQLALCHEMY_DATABASE_URI"]
+    engine = create_engine(url, poolclass=NullPool)
+    with engine.connect() as waiting, alone(waiting.execution_options(isolation_level="AUTOCOMMIT")):
+        with engine.connect() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execute(text("SET lock_timeout = '4s'"))
+                connection.commit()
+            else:
+                connection.exec_driver_sql("PRAGMA journal_mode=WAL")
+                connection.commit()
+            context.configure(
+                connection=connection,
+                target_metadata=Base.metadata,
+                include_name=include_name,
+                render_as_batch=True,
+                compare_type=True,
+                render_item=render_item,
+                transaction_per_migration=True,
+            )
+            with context.begin_transaction():
+                context.run_migrations()
+
+
+def render_item(type_, item, autogen_context):
+    """Write our time type as the plain one: a migration must not change when the application does."""
+    if type_ == "type" and type(item).__name__ == "UtcDateTime":
+        return "sa.DateTime(timezone=True)"
+    return False
+
+
+run()

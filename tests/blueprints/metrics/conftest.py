@@ -1,0 +1,63 @@
+"""What the tests of the metrics share: a clock that stands still, and processes that count by it."""
+
+from datetime import datetime, timedelta
+
+import pytest
+
+from blueprints.metrics import recorder as recorder_module
+from blueprints.metrics.recorder import Recorder
+
+
+class Clock:
+    """The time that recorders see; it moves only when told to."""
+
+    def __init__(self, now: datetime):
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now.timestamp()
+
+    def back(self, **ago) -> "Clock":
+        """Set the clock to a while before noon of 15 June 2027."""
+        self.now = NOON - timedelta(**ago)
+        return self
+
+
+NOON = datetime.fromisoformat("2027-06-15T12:00:00Z")
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    clock = Clock(NOON)
+    monkeypatch.setattr(recorder_module, "time", clock)
+    return clock
+
+
+@pytest.fixture
+def recorder(clock):
+    """One process of the fleet."""
+    return Recorder()
+
+
+# TEMPORARY
+@pytest.fixture(scope="session")
+def environ(new_database, workplace):
+    import config
+    from app import create_app
+    from app.database import Base, db
+
+    values = {
+        "ENVIRONMENT": "testing",
+        "SECRET_KEY": "a secret key for the tests, 32+ characters",
+        "PASSWORD_PEPPER": "a pepper for the tests",
+        "BCRYPT_COST": "4",
+        "DATABASE_URL": new_database(),
+        "INSTANCE_PATH": str(workplace / "instance"),
+        "BASE_URL": "http://localhost:8000",
+        "BLUEPRINTS": "health,metrics",
+    }
+    app = create_app(config.load(values))
+    with app.app_context():
+        Base.metadata.create_all(db.engine)
+        db.engine.dispose()
+    return values
