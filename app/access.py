@@ -112,11 +112,14 @@ def enforce(rule: Rule) -> None:
     """
     if rule.public:
         return
-    if rule.token is not None and _holds(rule.token()):
-        return
+    challenge: dict[str, Any] = {"WWW_Authenticate": "Bearer"} if rule.token is not None else {}
+    if rule.token is not None and "Authorization" in request.headers:
+        if _holds(rule.token()):
+            return
+        raise Unauthorized(**challenge)  # with a header and a cookie, the header decides
     who = find_me()
     if who is None:
-        raise Unauthorized(**{"WWW_Authenticate": "Bearer"} if rule.token is not None else {})
+        raise Unauthorized(**challenge)
     if (rule.admin and not who.is_admin) or (rule.cookie and who.session_id is None):
         raise Forbidden
     if rule.fresh and not who.is_fresh:

@@ -49,13 +49,14 @@ def check_content_type() -> None:
 
     :raises UnsupportedMediaType: any other type, with or without a body.
     """
-    if request.content_type is None and not request.content_length:
+    if not request.content_type and not request.content_length:
         return
     if request.mimetype != "application/json":
         raise UnsupportedMediaType
 
 
 def answer(view: View, result: Any) -> Response:
+    """The envelope around what a view returned."""
     if isinstance(result, Response):
         return result
     if isinstance(result, Done):

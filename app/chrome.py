@@ -38,7 +38,8 @@ def surroundings() -> dict[str, Any]:
     if not request or "error_page" in g:
         return {"request_id": g.get("request_id", "") if request else ""}
     who = access.find_me()
-    return {
+    more = {name: value for values in hooks.ask_all("template_values") for name, value in values.items()}
+    return more | {
         "request_id": g.get("request_id", ""),
         "me": who,
         "nav": navigation(who),

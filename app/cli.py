@@ -1,7 +1,8 @@
-"""What an operator types: `flask worker`, `flask jobs`, and `flask db` once it is needed."""
+"""What an operator types: `flask worker`, `flask jobs`, `flask settings`, and `flask db` once it is needed."""
 
 import signal
 import threading
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 import click
 from flask import Flask, current_app
 from flask.cli import AppGroup, with_appcontext
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 jobs_cli = AppGroup("jobs", help="Look at and retry background jobs.")
 
@@ -17,6 +20,7 @@ def init_app(app: Flask) -> None:
     """Add the kernel's commands; migrations are set up only when a command runs, they load alembic."""
     app.cli.add_command(worker)
     app.cli.add_command(jobs_cli)
+    app.cli.add_command(settings)
     if click.get_current_context(silent=True) is not None:
         set_up_migrations(app)
 
@@ -33,8 +37,8 @@ def set_up_migrations(app: Flask) -> None:
 
     @migrate.configure
     def add_branches(config: Any) -> Any:
-        config.set_main_option("version_path_separator", "newline")
-        config.set_main_option("version_locations", "\n".join(folders))
+        config.set_main_option("path_separator", "newline")
+        config.set_main_option("version_locations", "\n".join(folders).replace("%", "%%"))
         return config
 
 
@@ -88,3 +92,57 @@ def retry_jobs() -> None:
     from app.jobs import retry_failed
 
     click.echo(f"{retry_failed()} jobs are queued again.")
+
+
+@click.command()
+@click.option("--env", is_flag=True, help="As a .env file with everything commented out.")
+@with_appcontext
+def settings(env: bool) -> None:
+    """List every setting of the kernel and of the loaded blueprints; values are not shown."""
+    lines = env_file() if env else settings_table()
+    click.echo("\n".join(lines))
+
+
+def settings_table() -> Iterator[str]:
+    """A Markdown table for the kernel and one for each blueprint."""
+    for title, model in settings_models():
+        yield from (f"### {title}", "", "| Setting | Default | What it is |", "| --- | --- | --- |")
+        for name, field in shown_fields(model):
+            default = shown_default(field)
+            yield f"| `{name}` | {f'`{default}`' if default else '–'} | {field.description} |"
+        yield ""
+
+
+def env_file() -> Iterator[str]:
+    """The same as a file to copy to `.env`."""
+    yield "# Copy this to .env and uncomment what you want to change; the environment wins over it."
+    for title, model in settings_models():
+        yield from ("", f"# --- {title} ---")
+        for name, field in shown_fields(model):
+            yield from (f"# {field.description}", f"#{name}={shown_default(field)}")
+
+
+def settings_models() -> Iterator[tuple[str, type[BaseModel]]]:
+    """The kernel's model, and those of the loaded blueprints."""
+    yield "The kernel", type(current_app.config["SETTINGS"])
+    for plugin in current_app.extensions["plugins"]:
+        if plugin.settings is not None:
+            yield plugin.name, plugin.settings
+
+
+def shown_fields(model: type[BaseModel]) -> Iterator[tuple[str, FieldInfo]]:
+    for name, field in model.model_fields.items():
+        if not field.exclude:
+            yield name.upper(), field
+
+
+def shown_default(field: FieldInfo) -> str:
+    """The default as one would write it, or nothing where the description tells it."""
+    default = field.default
+    if isinstance(default, bool):
+        return str(default).lower()
+    if isinstance(default, tuple):
+        return ",".join(default)
+    if isinstance(default, Path):
+        return default.name
+    return "" if default in (None, 0, -1) or field.is_required() else str(default)

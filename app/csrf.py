@@ -1,5 +1,6 @@
 """Where a change may come from: a token and our own origin for forms, our own origin for JSON."""
 
+from secrets import token_hex
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -72,5 +73,5 @@ def is_own(origin: str) -> bool:
 
 def renew() -> None:
     """A new secret for the forms of this browser; called at sign-in. Flash messages survive."""
-    session.pop("csrf_token", None)
+    session["csrf_token"] = token_hex(20)  # not removed: an empty session would have its cookie deleted
     g.pop("csrf_token", None)

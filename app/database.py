@@ -72,13 +72,11 @@ def init_app(app: Flask, settings: Any) -> None:
 def engine_options(settings: Any) -> dict[str, Any]:
     """Pool sizes and timeouts of the engine, in seconds unless a name says otherwise."""
     options: dict[str, Any] = {"hide_parameters": True, "pool_pre_ping": not settings.is_sqlite}
+    options |= {"pool_size": settings.db_pool_size, "max_overflow": 0, "pool_timeout": 3}
     if settings.is_sqlite:
         return options | {"connect_args": {"timeout": 5, "check_same_thread": False}}
     timeouts = "-c statement_timeout=5000 -c lock_timeout=2000 -c idle_in_transaction_session_timeout=10000"
     return options | {
-        "pool_size": settings.db_pool_size,
-        "max_overflow": 0,
-        "pool_timeout": 3,
         "pool_recycle": 300,
         "connect_args": {
             "connect_timeout": 2,
@@ -93,6 +91,7 @@ def engine_options(settings: Any) -> dict[str, Any]:
 
 
 def set_up_sqlite(connection: Any, record: Any) -> None:
+    """Prepare a new connection: readers beside one writer, foreign keys, a patient wait for locks."""
     connection.isolation_level = None  # the `begin` event below says how a transaction begins
     for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=5000", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
@@ -130,11 +129,11 @@ def transaction(**refusals: type[Exception]) -> Iterator[Session]:
         session.connection(execution_options={"write": True})
         yield session
         session.commit()
-    except exc.IntegrityError as error:
+    except BaseException as error:
         session.rollback()
-        raise refusal_for(error, refusals) or error from error
-    except BaseException:
-        session.rollback()
+        refusal = refusal_for(error, refusals) if isinstance(error, exc.IntegrityError) else None
+        if refusal is not None:
+            raise refusal from error
         raise
     finally:
         session.info["in_transaction"] = False
@@ -144,6 +143,7 @@ def transaction(**refusals: type[Exception]) -> Iterator[Session]:
 
 
 def savepoint(session: Session, refusals: dict[str, type[Exception]]) -> Iterator[Session]:
+    """A transaction inside another: rolled back alone, with what was to happen after its commit."""
     waiting = len(session.info["after_commit"])
     try:
         with session.begin_nested():
@@ -157,8 +157,14 @@ def savepoint(session: Session, refusals: dict[str, type[Exception]]) -> Iterato
 
 
 def on_commit(act: Callable[[], Any]) -> None:
-    """Run `act` after the current transaction has been committed; never after a rollback."""
-    db.session().info["after_commit"].append(act)
+    """Run `act` after the current transaction has been committed; never after a rollback.
+
+    :raises RuntimeError: there is no transaction.
+    """
+    session = db.session()
+    if not session.info.get("in_transaction"):
+        raise RuntimeError("Not inside transaction()")
+    session.info["after_commit"].append(act)
 
 
 def end_read() -> None:

@@ -21,11 +21,11 @@ def wants_json_errors() -> bool:
 
 def timestamp(moment: datetime) -> str:
     """`2026-01-31T12:00:00.000Z`."""
-    moment = moment.astimezone(UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
 
 def meta() -> dict[str, str]:
+    """What every envelope says of its request."""
     return {"requestId": g.get("request_id", ""), "timestamp": timestamp(datetime.now(UTC))}
 
 
@@ -44,8 +44,7 @@ def failure(error: "AppError", details: dict[str, Any]) -> Response:
 
 def answer(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     """A JSON response that no cache keeps."""
-    response = current_app.json.response(body)
-    response.status_code = status
+    response = Response(f"{current_app.json.dumps(body)}\n", status, content_type="application/json")
     response.headers["Cache-Control"] = "no-store"
     response.headers.update(headers or {})
     return response

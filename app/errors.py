@@ -3,15 +3,12 @@
 import traceback
 from typing import Any
 
-import structlog
 from flask import Flask, Response, current_app, g, render_template
 from markupsafe import escape
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
-from app import database, hooks, sentry
+from app import database, hooks, log, sentry
 from app.envelope import failure, wants_json_errors
-
-log = structlog.get_logger()
 
 
 class AppError(Exception):
@@ -28,6 +25,11 @@ class AppError(Exception):
         self.text = message or self.message
         self.details = details or {}
         self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
+
+    @property
+    def page_status(self) -> int:
+        """The status on a page, where refused input is 422."""
+        return 422 if self.code == "VALIDATION_ERROR" else self.status
 
 
 class BadRequest(AppError):
@@ -106,6 +108,7 @@ CODES = {
     429: "RATE_LIMIT_EXCEEDED",
     503: "SERVICE_UNAVAILABLE",
 }
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")  # the order in which Allow names them
 SENTENCES = {404: NotFound.message, 405: "This address does not take that method.", 413: PayloadTooLarge.message}
 
 
@@ -120,6 +123,8 @@ def init_app(app: Flask) -> None:
 
 def handle(error: Exception) -> Response:
     """Answer any exception, and report the ones that are our fault."""
+    # Flask wraps what fails before or after a view in an InternalServerError.
+    error = getattr(error, "original_exception", None) or error
     known = classify(error)
     if known.status >= 500:
         report(error)
@@ -138,12 +143,15 @@ def classify(error: Exception) -> AppError:
 
 
 def from_http(error: HTTPException) -> AppError:
+    """The refusal that stands for one of Werkzeug's; its headers (Allow, Retry-After) stay."""
     code = error.code or 400
     known = AppError(SENTENCES.get(code, AppError.message))
     # 406, 408, 411 … have no code of their own in the contract.
     known.status, known.code = code, CODES.get(code, "BAD_REQUEST")
     drop = ("content-type", "content-length")
     known.headers = {name: value for name, value in error.get_headers() if name.lower() not in drop}
+    if isinstance(error, MethodNotAllowed):
+        known.headers["Allow"] = ", ".join(sorted(error.valid_methods or (), key=METHODS.index))
     return known
 
 
@@ -165,7 +173,7 @@ def render(known: AppError, error: Exception | None = None) -> Response:
     if wants_json_errors():
         response = failure(known, details)
     else:
-        response = Response(page(known, details), known.status, content_type="text/html; charset=utf-8")
+        response = Response(page(known, details), known.page_status, content_type="text/html; charset=utf-8")
     response.headers.update(known.headers)
     return response
 
@@ -179,8 +187,8 @@ def page(known: AppError, details: dict[str, Any]) -> str:
         next_step = (known.next_step[0], page_url(known.next_step[1])) if known.next_step else None
         return render_template(
             "errors/error.html",
-            status=known.status,
-            title=title_of(known.status),
+            status=known.page_status,
+            title=title_of(known.page_status),
             message=known.text,
             next_step=next_step,
             detail=details.get("error"),
@@ -188,12 +196,14 @@ def page(known: AppError, details: dict[str, Any]) -> str:
     except Exception:
         log.exception("error_page_broken")
         return (
-            f"<!doctype html><html lang=en><title>{known.status}</title><h1>{escape(title_of(known.status))}</h1>"
+            f"<!doctype html><html lang=en><title>{known.page_status}</title>"
+            f"<h1>{escape(title_of(known.page_status))}</h1>"
             f"<p>{escape(known.text)}</p><p>Request {escape(g.get('request_id', ''))}</p></html>"
         )
 
 
 def title_of(status: int) -> str:
+    """The heading of the error page for a status."""
     titles = {
         400: "This request could not be understood",
         401: "Please sign in",
@@ -204,6 +214,7 @@ def title_of(status: int) -> str:
         410: "This link no longer works",
         413: "Too large",
         415: "Unknown format",
+        422: "This request could not be understood",
         429: "Too many tries",
         500: "Something went wrong",
         503: "Busy at the moment",

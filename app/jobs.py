@@ -9,14 +9,12 @@ from secrets import token_hex
 from typing import Any
 from uuid import UUID, uuid4
 
-import structlog
 from flask import Flask, current_app
 from sqlalchemy import JSON, Index, String, Uuid, delete, exists, or_, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from app import log
 from app.database import Base, UtcDateTime, db, end_read, on_commit, transaction, utc_now
-
-log = structlog.get_logger()
 
 LEASE = timedelta(seconds=60)
 POLL_SECONDS = 0.5
@@ -98,6 +96,10 @@ def clean() -> None:
         session.execute(delete(QueuedJob).where(finished < utc_now() - KEPT, QueuedJob.state == "done"))
 
 
+class Abandoned(Exception):
+    """Nobody who took the job lived to finish it, in as many tries as it has."""
+
+
 cleaning = Job("jobs.clean", clean, every_seconds=3600)
 
 
@@ -169,6 +171,8 @@ class Worker:
             return False
         job = self.jobs[claimed.name]
         try:
+            if claimed.attempts > job.max_attempts:
+                raise Abandoned  # its last holder was killed, and perhaps by this job
             self._run(job, claimed)
         except Exception as error:
             db.session.rollback()

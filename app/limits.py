@@ -9,9 +9,9 @@ import ipaddress
 import math
 import re
 import time
+from functools import cached_property
 from typing import Annotated, Any
 
-import structlog
 from flask import Flask, current_app
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
@@ -20,14 +20,13 @@ from limits.storage import MemoryStorage
 from limits.storage.base import MovingWindowSupport, Storage
 from limits.strategies import MovingWindowRateLimiter
 from pydantic import AfterValidator, ValidationInfo
-from sqlalchemy import Float, Index, String, delete, func, select, text
+from sqlalchemy import BigInteger, Float, Identity, Index, Integer, String, delete, func, select, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app import log
 from app.database import Base, db, transaction
 from app.errors import RateLimited
 from app.jobs import Job
-
-log = structlog.get_logger()
 
 REDIS_RETRY_SECONDS = 30
 SYNTAX = re.compile(r"^\d+\s*(/|per)\s*\d*\s*(second|minute|hour|day|month|year)s?$", re.IGNORECASE)
@@ -54,7 +53,7 @@ class LimitHit(Base):
     __tablename__ = "limit_hits"
     __table_args__ = (Index("idx_limit_hits_key_at", "key", "at"), Index("idx_limit_hits_expires_at", "expires_at"))
 
-    id: Mapped[int] = mapped_column(primary_key=True)
+    id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), Identity(), primary_key=True)
     key: Mapped[str] = mapped_column(String(64))
     at: Mapped[float] = mapped_column(Float)  # seconds since 1970
     expires_at: Mapped[float] = mapped_column(Float)
@@ -111,6 +110,7 @@ class DatabaseStorage(Storage, MovingWindowSupport):
 
 
 def hashed(key: str) -> str:
+    """The key under which hits are stored."""
     return hashlib.sha256(key.encode()).hexdigest()
 
 
@@ -134,7 +134,6 @@ class Counter:
             key_prefix="limit",
         )
         self.shared = limiter.limiter
-        self.local = MovingWindowRateLimiter(MemoryStorage())
         self.uses_redis = bool(settings.redis_url)
 
     def hit(self, item: RateLimitItem, *identifiers: str) -> int | None:
@@ -154,6 +153,11 @@ class Counter:
                 log.warning("limits_fall_back", error_type=type(error).__name__)
         smaller = type(item)(max(1, item.amount // self.processes), item.multiples)
         return self._hit(self.local, smaller, *identifiers)
+
+    @cached_property
+    def local(self) -> MovingWindowRateLimiter:
+        """This process's own count; made at its first use, for its storage starts a thread."""
+        return MovingWindowRateLimiter(MemoryStorage())
 
     def _hit(self, strategy: Any, item: RateLimitItem, *identifiers: str) -> int | None:
         if strategy.hit(item, *identifiers):

@@ -43,10 +43,14 @@ class SafeConnection(flask_mail.Connection):
             host = smtplib.SMTP_SSL(mail.server, mail.port, timeout=SMTP_TIMEOUT_SECONDS, context=context)
         else:
             host = smtplib.SMTP(mail.server, mail.port, timeout=SMTP_TIMEOUT_SECONDS)
-        if mail.use_tls:
-            host.starttls(context=context)
-        if mail.username and mail.password:
-            host.login(mail.username, mail.password)
+        try:
+            if mail.use_tls:
+                host.starttls(context=context)
+            if mail.username and mail.password:
+                host.login(mail.username, mail.password)
+        except BaseException:
+            host.close()
+            raise
         return host
 
 

@@ -59,6 +59,7 @@ def document(app: Flask) -> dict[str, Any]:
 
 
 def build(app: Flask) -> dict[str, Any]:
+    """Read the description from the views of an application."""
     served = list(operations(app))
     models: list[tuple[type[BaseModel], Any]] = []
     for _, view, _ in served:
@@ -117,6 +118,7 @@ def operation(rule: UrlRule, view: View, names: Any) -> dict[str, Any]:
 
 
 def parameters(rule: UrlRule, view: View) -> list[dict[str, Any]]:
+    """What an operation takes in its path and its query string."""
     found = []
     for name in sorted(rule.arguments):
         schema: dict[str, Any] = {"type": "string"}

@@ -37,6 +37,8 @@ class FormState:
 
 def serve(view: View) -> Callable[..., Any]:
     """The endpoint that answers a browser."""
+    if view.kind == "raw" and view.access.public and not view.json_errors:
+        return view.function  # nothing to add to it
 
     def endpoint(**values: Any) -> Any:
         g.json_errors = view.json_errors
@@ -69,9 +71,9 @@ def _post(view: View, values: dict[str, Any]) -> Any:
     state = _blank(view)
     schema = view.input
     try:
-        csrf.check_page()
-        if request.mimetype not in FORM_TYPES:
+        if request.content_type and request.mimetype not in FORM_TYPES:
             raise UnsupportedMediaType("Send a form.")
+        csrf.check_page()
         if schema is not None:
             state.values = prefill(schema, request.form)
             form = read_form(schema, request.form, clears=view.verb in ("PUT", "PATCH"))
@@ -87,7 +89,7 @@ def _post(view: View, values: dict[str, Any]) -> Any:
 
 def _show_again(view: View, state: FormState, error: AppError, values: dict[str, Any]) -> Response:
     """The form with what was typed, and the refusal in its place."""
-    state.status = 422 if error.code == "VALIDATION_ERROR" else error.status
+    state.status = error.page_status
     if isinstance(error, ValidationFailed):
         state.errors = error.fields
     elif error.field and view.input:

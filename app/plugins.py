@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
+from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import click
@@ -75,8 +76,10 @@ def load(app: Flask, names: Iterable[str], environ: Mapping[str, str], kernel: I
     :raises PluginError: an unknown or repeated name, a missing requirement, a bad setting, a view that
         does not declare who may use it, or two plugins that claim the same thing.
     """
+    names = list(names)
     plugins = [*kernel, *(find(name) for name in names)]
     check_names(plugins)
+    add_templates(app, names)
     app.extensions["plugins"] = plugins
     app.extensions["plugin_settings"] = read_settings(plugins, environ)
     app.extensions["views"] = {}
@@ -117,7 +120,18 @@ def find(name: str) -> Plugin:
     return plugin
 
 
+def add_templates(app: Flask, names: Iterable[str]) -> None:
+    """A blueprint of one's own keeps its templates in a folder beside it; the shipped ones are found first."""
+    modules = [import_module(name) for name in names if "." in name]
+    folders = [str(Path(module.__file__).parent / "templates") for module in modules if module.__file__]
+    app.jinja_loader.searchpath.extend(folders)  # type: ignore[union-attr]
+
+
 def check_names(plugins: list[Plugin]) -> None:
+    """Refuse a name that comes twice, and a requirement that is not loaded before.
+
+    :raises PluginError:
+    """
     loaded: set[str] = set()
     for plugin in plugins:
         if plugin.name in loaded:
@@ -187,6 +201,7 @@ def register(app: Flask, under_api: flask.Blueprint, plugin: Plugin, mount: Moun
 
 
 def add_page(target: flask.Blueprint, view: View) -> None:
+    """Serve a view to browsers; a form gets its GET too."""
     serve = pages.serve(view)
     if view.kind != "form":
         target.add_url_rule(view.page_rule, view.name, serve, methods=list(view.methods))
@@ -198,6 +213,7 @@ def add_page(target: flask.Blueprint, view: View) -> None:
 
 
 def add_api(target: flask.Blueprint, view: View) -> None:
+    """Serve a view to programs."""
     serve = api.serve_raw(view) if view.kind == "raw" else api.serve(view)
     methods = [view.verb] if view.kind == "form" else list(view.methods)
     target.add_url_rule(view.rule, view.name, serve, methods=methods)

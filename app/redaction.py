@@ -33,6 +33,6 @@ def redact(value: Any) -> Any:
             key: REDACTED if isinstance(key, str) and SECRET_KEYS.search(key) else redact(item)
             for key, item in value.items()
         }
-    if isinstance(value, (list, tuple)):
-        return type(value)(redact(item) for item in value)
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [redact(item) for item in value]
     return redact_text(value) if isinstance(value, str) else value

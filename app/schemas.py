@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from types import NoneType
 from typing import Annotated, Any, ClassVar, get_args, get_origin
 
 from pydantic import (
@@ -54,12 +55,13 @@ def long_text(max_length: int) -> Any:
 
 
 def unix_lines(value: Any) -> Any:
+    """The line breaks of a form, `\\r\\n`, as `\\n`; anything but text passes."""
     return value.replace("\r\n", "\n") if isinstance(value, str) else value
 
 
 def not_a_truth(value: Any) -> Any:
     """Refuse what lax reading would take for a number: true, false, `1_000` and ` 5 `."""
-    if isinstance(value, bool) or (isinstance(value, str) and not re.fullmatch(r"-?\d{1,18}", value)):
+    if isinstance(value, bool) or (isinstance(value, str) and not re.fullmatch(r"-?[0-9]{1,18}", value)):
         raise ValueError("Enter a whole number.")
     return value
 
@@ -130,7 +132,7 @@ def metadata_of(schema: type[BaseModel], field: str) -> list[Any]:
     """The marks on a field, those inside `X | None` included."""
     info = schema.model_fields[field]
     found = list(info.metadata)
-    stack = [info.annotation]
+    stack: list[Any] = [info.annotation]
     while stack:
         annotation = stack.pop()
         if get_origin(annotation) is Annotated:
@@ -175,6 +177,7 @@ def read_json(schema: type[In], body: bytes) -> Any:
 
 
 def refuse_constant(name: str) -> None:
+    """Refuse NaN and the infinities, which Python's parser takes for numbers."""
     raise ValueError(name)
 
 
@@ -199,9 +202,9 @@ def read_form(schema: type[In], form: "MultiDict[str, str]", *, clears: bool = F
             values[alias] = form.get(alias, "").lower() in ("on", "true", "1", "yes")
         elif alias in form:
             value = form[alias]
-            if value.strip() or field.is_required() or is_secret(schema, name):
+            if value.strip() or field.is_required() or (value and is_secret(schema, name)):
                 values[alias] = value
-            elif clears:
+            elif clears and takes(schema, name, NoneType):
                 values[alias] = None
     try:
         return schema.model_validate(values)
@@ -220,9 +223,7 @@ def read_query(schema: type[In], query: "MultiDict[str, str]") -> Any:
 def prefill(schema: type[In], query: Mapping[str, str]) -> dict[str, Any]:
     """What a query string may put into a form: everything but secrets."""
     names = {field.alias or name: name for name, field in schema.model_fields.items()}
-    return {
-        alias: value[:2000] for alias, value in query.items() if alias in names and not is_secret(schema, names[alias])
-    }
+    return {alias: value for alias, value in query.items() if alias in names and not is_secret(schema, names[alias])}
 
 
 def in_words(schema: type[In], error: ValidationError) -> Exception:
@@ -242,6 +243,7 @@ def in_words(schema: type[In], error: ValidationError) -> Exception:
 
 
 def is_missing(found: Any) -> bool:
+    """Whether pydantic's error means that nothing was given."""
     if found["type"] == "missing" or found["input"] is None:
         return True
     return found["type"] == "string_too_short" and not str(found["input"]).strip()

@@ -3,14 +3,16 @@
 import os
 import secrets
 import socket
+import tempfile
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, model_validator
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
+SQLITE_FILE = "sqlite:///"
 
 
 def split_commas(value: Any) -> Any:
@@ -29,6 +31,8 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore", validate_default=True)
 
+    root: ClassVar[Path] = ROOT  # the folder of the code
+
     # The whole environment as read, for the plugins' own settings models.
     environ: dict[str, str] = Field(default_factory=dict, repr=False, exclude=True)
 
@@ -44,7 +48,6 @@ class Settings(BaseModel):
         ("health", "auth", "teams", "metrics"),
         description="Comma list of what is switched on; a dotted path names one of your own.",
     )
-    root: Path = Field(ROOT, exclude=True, description="Folder of the code.")
     instance_path: Path = Field(ROOT / "instance", description="Folder for what development keeps on disk.")
 
     # --- secrets ------------------------------------------------------------------------------------
@@ -133,7 +136,7 @@ class Settings(BaseModel):
         on_dyno = bool(values.get("dyno"))
         environment = values.setdefault("environment", "production")
         port = values.get("port", 8000)
-        instance = Path(values.setdefault("instance_path", ROOT / "instance"))
+        instance = values["instance_path"] = ROOT / values.get("instance_path", "instance")
         if on_dyno and environment != "production":
             raise ValueError("ENVIRONMENT must be production on a dyno")
         values.setdefault("proxy_hops", 1 if on_dyno else 0)
@@ -142,8 +145,9 @@ class Settings(BaseModel):
             values.setdefault("base_url", f"http://localhost:{port}")
             for name in ("secret_key", "password_pepper"):
                 values.setdefault(name, made_once(instance, name))
-        if not (on_dyno and environment == "production"):
-            values.setdefault("database_url", f"sqlite:///{instance / 'app.db'}")
+        if "database_url" not in values and not on_dyno:
+            instance.mkdir(parents=True, exist_ok=True)
+            values["database_url"] = f"sqlite:///{instance / 'app.db'}"
         if values.get("resend_api_key"):
             values |= {
                 "mail_server": "smtp.resend.com",
@@ -173,7 +177,7 @@ class Settings(BaseModel):
             raise ValueError("; ".join(problems))
         set_ = object.__setattr__
         set_(self, "base_url", self.base_url.rstrip("/"))
-        set_(self, "database_url", driver_url(self.database_url))
+        set_(self, "database_url", driver_url(self.database_url, self.instance_path))
         set_(self, "trusted_hosts", self._hosts())
         set_(self, "web_concurrency", self.web_concurrency or (1 if self.is_sqlite else 2))
         set_(self, "web_threads", self.web_threads or max(20, 40 // self.web_concurrency))
@@ -196,8 +200,9 @@ class Settings(BaseModel):
             parts = urlsplit(origin)
             if parts.scheme not in ("http", "https") or not parts.hostname or parts.path or parts.query:
                 problems.append(f"ALLOWED_ORIGINS: {origin!r} must look like https://app.example.com")
-        if self.database_url and not self.database_url.startswith(("sqlite:", "postgres:", "postgresql")):
-            problems.append("DATABASE_URL must be a PostgreSQL or SQLite address")
+        known = ("postgres:", "postgresql:", "postgresql+psycopg2:", SQLITE_FILE)
+        if self.database_url and (not self.database_url.startswith(known) or ":memory:" in self.database_url):
+            problems.append("DATABASE_URL must be a PostgreSQL address or a file such as sqlite:////data/app.db")
         if any(character in self.product_name for character in '\r\n\0<>"@'):
             problems.append("PRODUCT_NAME must be plain text")
         return problems
@@ -207,11 +212,13 @@ class Settings(BaseModel):
         return hosts if self.is_production else (*hosts, *LOCAL_HOSTS)
 
 
-def driver_url(url: str) -> str:
-    """Name the driver in a database address.
+def driver_url(url: str, folder: Path) -> str:
+    """Name the driver in a database address; a relative file of SQLite lies in `folder`.
 
     Heroku says `postgres://`, and SQLAlchemy 2.1 takes a bare `postgresql://` for psycopg 3.
     """
+    if url.startswith(SQLITE_FILE):
+        return f"{SQLITE_FILE}{folder / url.removeprefix(SQLITE_FILE)}"
     for prefix in ("postgres://", "postgresql://"):
         if url.startswith(prefix):
             return "postgresql+psycopg2://" + url.removeprefix(prefix)
@@ -222,14 +229,16 @@ def made_once(folder: Path, name: str) -> str:
     """A random secret that development keeps in a file of `folder`, made at its first use."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / name
-    try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_text()
-    secret = secrets.token_urlsafe(48)
-    with os.fdopen(handle, "w") as file:
-        file.write(secret)
-    return secret
+    if not path.exists():
+        # Written aside and linked: whoever comes at the same moment finds a whole secret, and the same one.
+        with tempfile.NamedTemporaryFile("w", dir=folder, prefix=f".{name}-") as draft:  # readable by its owner only
+            draft.write(secrets.token_urlsafe(48))
+            draft.flush()
+            try:
+                os.link(draft.name, path)
+            except FileExistsError:
+                pass
+    return path.read_text()
 
 
 def bind_address(port: int, production: bool) -> str:

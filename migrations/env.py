@@ -1,5 +1,7 @@
 """Runs the migrations: alone, without waiting behind traffic, over every shipped blueprint's tables."""
 
+import logging
+import re
 import time
 from contextlib import contextmanager
 from importlib import import_module
@@ -15,6 +17,7 @@ from app.plugins import SHIPPED
 
 LOCK = 7_403_117_225_914_001  # any number, as long as it is always the same
 LOCK_WAIT_SECONDS = 120
+SHIPPED_REVISION = re.compile(r"\d{4}")  # 0001, 0002, …; a blueprint of one's own has other names
 
 # The history is one for what is shipped, whatever BLUEPRINTS says.
 for name in SHIPPED:
@@ -49,28 +52,61 @@ def alone(connection):
         connection.execute(text("SELECT pg_advisory_unlock(:lock)"), {"lock": LOCK})
 
 
+def write() -> None:
+    """Print the SQL instead of running it: `flask db upgrade heads --sql`."""
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # its lines would stand among the SQL
+    url = current_app.config["SQLALCHEMY_DATABASE_URI"]
+    context.configure(url=url, target_metadata=Base.metadata, literal_binds=True, transaction_per_migration=True)
+    context.execute("SET lock_timeout = '4s'")
+    with context.begin_transaction():
+        context.run_migrations()
+
+
 def run() -> None:
+    """Bring the database up to date, alone."""
     url = current_app.config["SQLALCHEMY_DATABASE_URI"]
     engine = create_engine(url, poolclass=NullPool)
-    with engine.connect() as waiting, alone(waiting.execution_options(isolation_level="AUTOCOMMIT")):
-        with engine.connect() as connection:
-            if connection.dialect.name == "postgresql":
-                connection.execute(text("SET lock_timeout = '4s'"))
-                connection.commit()
-            else:
-                connection.exec_driver_sql("PRAGMA journal_mode=WAL")
-                connection.commit()
-            context.configure(
-                connection=connection,
-                target_metadata=Base.metadata,
-                include_name=include_name,
-                render_as_batch=True,
-                compare_type=True,
-                render_item=render_item,
-                transaction_per_migration=True,
-            )
-            with context.begin_transaction():
-                context.run_migrations()
+    with (
+        engine.connect() as waiting,
+        alone(waiting.execution_options(isolation_level="AUTOCOMMIT")),
+        engine.connect() as connection,
+    ):
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("SET lock_timeout = '4s'"))
+            connection.commit()
+        else:
+            connection.exec_driver_sql("PRAGMA journal_mode=WAL")
+            connection.commit()
+        context.configure(
+            connection=connection,
+            target_metadata=Base.metadata,
+            include_name=include_name,
+            render_as_batch=True,
+            compare_type=True,
+            render_item=render_item,
+            transaction_per_migration=True,
+        )
+        look_past_unknown_heads(context.get_context(), context.script)
+        with context.begin_transaction():
+            context.run_migrations()
+
+
+def look_past_unknown_heads(migration, script) -> None:
+    """Go on where the database knows more than this code.
+
+    A revision of ours that is not here comes from a newer release (this is a rollback): the shipped history
+    counts as complete. Any other belongs to a blueprint of one's own that BLUEPRINTS no longer names.
+    """
+    known = {revision.revision for revision in script.walk_revisions()}
+    newest = max(revision for revision in known if SHIPPED_REVISION.fullmatch(revision))
+    stored_heads = migration.get_current_heads
+
+    def known_heads() -> tuple[str, ...]:
+        heads = stored_heads()
+        newer = [head for head in heads if head not in known and SHIPPED_REVISION.fullmatch(head)]
+        return tuple(head for head in heads if head in known) + ((newest,) if newer else ())
+
+    migration.get_current_heads = known_heads
 
 
 def render_item(type_, item, autogen_context):
@@ -80,4 +116,7 @@ def render_item(type_, item, autogen_context):
     return False
 
 
-run()
+if context.is_offline_mode():
+    write()
+else:
+    run()

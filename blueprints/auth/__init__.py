@@ -11,12 +11,12 @@ from sqlalchemy.orm import Session
 
 from app.access import Client
 from app.database import db
-from app.plugins import Mount, NavItem, Plugin
+from app.plugins import Mount, NavItem, Plugin, current
 from blueprints.auth import emails
 from blueprints.auth.cli import users
 from blueprints.auth.models import User, UserSession
 from blueprints.auth.routes import bp, let_in, session_of, user_of
-from blueprints.auth.schemas import Person, SessionOut, UserOut
+from blueprints.auth.schemas import Person, SessionOut, UserOut, UserType
 from blueprints.auth.services import accounts, invited, sessions
 from blueprints.auth.services.sessions import Started
 from blueprints.auth.settings import AuthSettings
@@ -26,6 +26,7 @@ __all__ = [
     "SessionOut",
     "Started",
     "UserOut",
+    "UserType",
     "find_by_email",
     "let_in",
     "open_verified_account",
@@ -52,6 +53,7 @@ plugin = Plugin(
         "sign_out_page": lambda: "auth.sign_out",
         "reauthenticate_page": lambda: "auth.reauthenticate",
         "account_page": lambda: "auth.account",
+        "template_values": lambda: {"password_min_length": current(AuthSettings).password_min_length},
     },
 )
 

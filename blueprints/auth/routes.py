@@ -9,7 +9,7 @@ from app.access import client, find_me, me
 from app.schemas import Message, Nothing
 from app.web import Blueprint, Done, done
 from blueprints.auth import schemas
-from blueprints.auth.services import access_tokens, accounts, mailed, sessions
+from blueprints.auth.services import access_tokens, accounts, mailed, new_passwords, sessions
 from blueprints.auth.services.accounts import SignUpMark
 
 bp = Blueprint("auth")
@@ -92,14 +92,14 @@ def current_session() -> schemas.SignedIn:
     now = None
     if who.session_id is not None and who.expires_at is not None:
         now = schemas.SessionOut(id=who.session_id, expires_at=who.expires_at)
-    return schemas.SignedIn(user=user_of(accounts.get_user(who.user_id)), session=now)
+    return schemas.SignedIn(user=user_of(who), session=now)
 
 
 @bp.form("/change-password", refuses=(sessions.CurrentPasswordIncorrect,))
 @access.session_only
 def change_password(form: schemas.ChangePassword) -> Done[schemas.PasswordChanged]:
     """Set a new password, and end the other sessions if asked to."""
-    changed = accounts.change_password(me(), form, client())
+    changed = new_passwords.change_password(me(), form, client())
     let_in(changed.session)
     revoked = "all" if form.revoke_other_sessions else "none"
     answer = schemas.PasswordChanged(revoked_sessions=revoked, revoked_count=changed.revoked_count)
@@ -110,7 +110,7 @@ def change_password(form: schemas.ChangePassword) -> Done[schemas.PasswordChange
 @access.public
 def forgot_password(form: schemas.ForgotPassword) -> Done[Message]:
     """Mail a link for a new password; the answer is the same for every address."""
-    accounts.forgot_password(form, client())
+    new_passwords.forgot_password(form, client())
     return done(Message(message=CHECK_MAIL), to="auth.check_mail")
 
 
@@ -118,7 +118,7 @@ def forgot_password(form: schemas.ForgotPassword) -> Done[Message]:
 @access.public
 def reset_password(form: schemas.ResetPassword) -> Done[Message]:
     """Set a new password by a mailed link; ends every session, and signs nobody in."""
-    accounts.reset_password(form, client())
+    new_passwords.reset_password(form, client())
     message = "Your password is set. Sign in with it."
     return done(Message(message=message), to="auth.sign_in", say=message)
 
@@ -137,7 +137,7 @@ def account() -> schemas.AccountPage:
     """Everything about the caller's account."""
     who = me()
     return schemas.AccountPage(
-        user=user_of(accounts.get_user(who.user_id)),
+        user=user_of(who),
         sessions=sessions.list_sessions(who),
         tokens=access_tokens.list_tokens(who),
     )
@@ -147,7 +147,7 @@ def account() -> schemas.AccountPage:
 @access.signed_in
 def get_account() -> schemas.Account:
     """The caller's account."""
-    return schemas.Account(user=user_of(accounts.get_user(me().user_id)))
+    return schemas.Account(user=user_of(me()))
 
 
 @bp.page("/sessions", only="api")

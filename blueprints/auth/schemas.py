@@ -1,10 +1,10 @@
 """What may come into accounts, and what the outside may see of them."""
 
 from datetime import datetime
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 from uuid import UUID
 
-from pydantic import Field, StringConstraints
+from pydantic import AliasChoices, Field, StringConstraints
 
 from app.schemas import Email, In, Integer, Out, Password, Timestamp, Token, text
 
@@ -61,9 +61,9 @@ class CreateToken(In):
 
 
 class UserOut(Out):
-    """An account, as its owner sees it."""
+    """An account, as its owner sees it; read from a `User` or from an `Identity`."""
 
-    id: UUID
+    id: UUID = Field(validation_alias=AliasChoices("id", "user_id"))
     email: str
     name: str | None
     username: str | None
@@ -93,11 +93,14 @@ class SignedIn(Out):
 
 
 class EmailVerified(Out):
-    """With user and session in the browser that signed up."""
+    """With user and session in the browser that signed up; elsewhere without."""
 
     message: str
     user: UserOut | None = None
     session: SessionOut | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        return {name: value for name, value in super().as_json().items() if value is not None}
 
 
 class PasswordChanged(Out):

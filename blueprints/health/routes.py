@@ -36,7 +36,7 @@ def health() -> Response:
         version=current_app.config["RELEASE"],
         checks={name: result.status for name, result in results.items()},
         metrics=Metrics(
-            response_time=round((time.perf_counter() - g.started) * 1000, 1),
+            response_time=round((time.perf_counter() - request.environ["app.started"]) * 1000, 1),
             active_connections=services.active_connections(),
             memory_usage=services.memory_usage(),
         ),

@@ -6,12 +6,9 @@ from dataclasses import dataclass
 from threading import Lock, Thread
 from typing import Any
 
-import structlog
-
+from app import log
 from app.database import db
 from app.plugins import Check
-
-log = structlog.get_logger()
 
 CHECK_SECONDS = 2.0
 REFRESH_SECONDS = 3.0

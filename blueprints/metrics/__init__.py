@@ -31,6 +31,7 @@ def capture(error: BaseException, user_id: UUID | None = None) -> None:
 
 
 def request_failed(error: Exception, who: Identity | None) -> None:
+    """Count an exception that ended a request."""
     this_process.add_error(error, who.user_id if who else None)
 
 

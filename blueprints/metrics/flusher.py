@@ -5,16 +5,14 @@ import os
 import threading
 from time import monotonic
 
-import structlog
 from flask import Flask
 
+from app import log
 from blueprints.metrics import services
 from blueprints.metrics.recorder import Delta, Recorder, this_process
 
 FLUSH_SECONDS = 2.0
 LOG_SECONDS = 60.0
-
-log = structlog.get_logger()
 
 
 def flush_forever(app: Flask, stop: threading.Event) -> None:

@@ -11,24 +11,28 @@ NO_BUCKETS = [0] * (len(BOUNDS) + 1)
 
 
 class Series:
-    """Number, sum, longest, percentiles and histogram of durations, and of the waiting before them."""
+    """Number, sum, longest, percentiles and histogram of durations, and of the waiting before them.
+
+    The sums are whole microseconds: fractions would add up to something else in another order, and a
+    counter that falls by its last digit is a restart to Prometheus.
+    """
 
     __slots__ = (
         "buckets",
         "queue_buckets",
         "queue_count",
         "queue_max_ms",
-        "queue_sum_ms",
+        "queue_sum_us",
         "sketch",
-        "sum_ms",
+        "sum_us",
     )
 
     def __init__(self) -> None:
-        self.sum_ms = 0.0
+        self.sum_us = 0
         self.sketch = Sketch()
         self.buckets = NO_BUCKETS.copy()
         self.queue_count = 0
-        self.queue_sum_ms = 0.0
+        self.queue_sum_us = 0
         self.queue_max_ms = 0.0
         self.queue_buckets = NO_BUCKETS.copy()
 
@@ -38,35 +42,33 @@ class Series:
 
     def add(self, seconds: float, queue_seconds: float | None) -> None:
         """Count one request; `queue_seconds` is None when it is not known how long it waited."""
-        ms = seconds * 1000
-        self.sum_ms += ms
-        self.sketch.add(ms)
+        self.sum_us += round(seconds * 1_000_000)
+        self.sketch.add(seconds * 1000)
         self.buckets[bisect_left(BOUNDS, seconds)] += 1
         if queue_seconds is not None:
-            queue_ms = queue_seconds * 1000
             self.queue_count += 1
-            self.queue_sum_ms += queue_ms
-            self.queue_max_ms = max(self.queue_max_ms, queue_ms)
+            self.queue_sum_us += round(queue_seconds * 1_000_000)
+            self.queue_max_ms = max(self.queue_max_ms, queue_seconds * 1000)
             self.queue_buckets[bisect_left(BOUNDS, queue_seconds)] += 1
 
     def merge(self, other: "Series") -> None:
         """Count everything that `other` counted."""
-        self.sum_ms += other.sum_ms
+        self.sum_us += other.sum_us
         self.sketch.merge(other.sketch)
         self.buckets = [a + b for a, b in zip(self.buckets, other.buckets, strict=True)]
         self.queue_count += other.queue_count
-        self.queue_sum_ms += other.queue_sum_ms
+        self.queue_sum_us += other.queue_sum_us
         self.queue_max_ms = max(self.queue_max_ms, other.queue_max_ms)
         self.queue_buckets = [a + b for a, b in zip(self.queue_buckets, other.queue_buckets, strict=True)]
 
     def to_json(self) -> dict[str, Any]:
         """Everything, in a form for JSON."""
         return {
-            "sum_ms": self.sum_ms,
+            "sum_us": self.sum_us,
             "sketch": self.sketch.to_json(),
             "buckets": self.buckets,
             "queue_count": self.queue_count,
-            "queue_sum_ms": self.queue_sum_ms,
+            "queue_sum_us": self.queue_sum_us,
             "queue_max_ms": self.queue_max_ms,
             "queue_buckets": self.queue_buckets,
         }
@@ -75,11 +77,11 @@ class Series:
     def from_json(cls, value: dict[str, Any]) -> "Series":
         """The series that `to_json` wrote."""
         series = cls()
-        series.sum_ms = value["sum_ms"]
+        series.sum_us = value["sum_us"]
         series.sketch = Sketch.from_json(value["sketch"])
         series.buckets = value["buckets"]
         series.queue_count = value["queue_count"]
-        series.queue_sum_ms = value["queue_sum_ms"]
+        series.queue_sum_us = value["queue_sum_us"]
         series.queue_max_ms = value["queue_max_ms"]
         series.queue_buckets = value["queue_buckets"]
         return series

@@ -52,13 +52,13 @@ class Tally:
     def increments(self) -> dict[tuple[str, str], float]:
         """By how much each counter rises, by its name and its labels as sorted JSON.
 
-        The buckets of a histogram do not contain each other here.
+        The buckets of a histogram do not contain each other here, and its sum is in microseconds.
         """
         found: dict[tuple[str, str], float] = {}
         for (_, method, route, status_class), series in self.requests.items():
             labels = {"method": method, "route": route, "status_class": status_class}
-            raise_histogram(found, REQUESTS, labels, series.buckets, series.sum_ms)
-            raise_histogram(found, QUEUE, {}, series.queue_buckets, series.queue_sum_ms)
+            raise_histogram(found, REQUESTS, labels, series.buckets, series.sum_us)
+            raise_histogram(found, QUEUE, {}, series.queue_buckets, series.queue_sum_us)
         for (_, error_type), count in self.errors.items():
             raise_counter(found, ERRORS, {"type": error_type}, count)
         raise_counter(found, DROPPED, {}, self.dropped)
@@ -74,12 +74,11 @@ def merge_into(found: dict[Key, Series], key: Key, series: Series) -> None:
 
 
 def raise_histogram(
-    found: dict[tuple[str, str], float], name: str, labels: dict[str, str], buckets: list[int], sum_ms: float
+    found: dict[tuple[str, str], float], name: str, labels: dict[str, str], buckets: list[int], sum_us: int
 ) -> None:
     for bound, count in zip(UPPER_BOUNDS, buckets, strict=True):
         raise_counter(found, f"{name}_bucket", labels | {"le": bound}, count)
-    if any(buckets):
-        raise_counter(found, f"{name}_sum", labels, sum_ms / 1000)
+    raise_counter(found, f"{name}_sum_us", labels, sum_us)
 
 
 def raise_counter(found: dict[tuple[str, str], float], name: str, labels: dict[str, str], by: float) -> None:

@@ -60,7 +60,7 @@ def upgrade() -> None:
 
     op.create_table(
         "limit_hits",
-        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), sa.Identity(), nullable=False),
         sa.Column("key", sa.String(length=64), nullable=False),
         sa.Column("at", sa.Float(), nullable=False),
         sa.Column("expires_at", sa.Float(), nullable=False),

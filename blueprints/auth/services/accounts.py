@@ -1,10 +1,10 @@
-"""Accounts: sign-up, the proof of the mailbox, sign-in, and the ways to a new password."""
+"""Accounts: sign-up, the proof of the mailbox, sign-in, and administrators."""
 
 from dataclasses import dataclass
 from secrets import token_hex
 from uuid import UUID, uuid4
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from app import limits, mail, plugins
@@ -15,10 +15,16 @@ from app.errors import AppError, Conflict
 from blueprints.auth import emails
 from blueprints.auth.lane import lane
 from blueprints.auth.models import AccessToken, User, UserSession
-from blueprints.auth.schemas import ChangePassword, ForgotPassword, ResetPassword, SignIn, SignUp, VerifyEmail
+from blueprints.auth.schemas import SignIn, SignUp, VerifyEmail
 from blueprints.auth.services import mailed, sessions
-from blueprints.auth.services.passwords import check_password, hash_password, needs_rehash, verify_password
-from blueprints.auth.services.sessions import CurrentPasswordIncorrect, Started
+from blueprints.auth.services.passwords import (
+    check_length,
+    check_password,
+    hash_password,
+    needs_rehash,
+    verify_password,
+)
+from blueprints.auth.services.sessions import Started
 from blueprints.auth.settings import AuthSettings
 
 
@@ -60,16 +66,20 @@ def sign_up(form: SignUp, client: Client) -> SignUpMark:
     :raises ValidationFailed: the password is refused.
     :raises app.errors.RateLimited:
     """
+    check_length(form.password, "password")
     limits.count("sign-up-ip", settings().limit_sign_up_ip, limits.ip_bucket(client.ip))
     check_password(form.password, form.email, "password")
     with lane():
         password_hash = hash_password(form.password)
-    may_mail = limits_allow_mail(form.email)
-    for username in (form.username, None):
+    may_mail = limits_allow_mail(form.email, "sign-up-address")
+    username = form.username
+    for _ in range(3):  # someone was faster: the same again, now against what is there
         try:
             return _sign_up(form, password_hash, username, may_mail=may_mail)
-        except (AddressTaken, UsernameTaken):
-            continue  # someone was faster: the same again, now against what is there, and without the name
+        except AddressTaken:
+            continue
+        except UsernameTaken:
+            username = None
     raise Conflict
 
 
@@ -97,18 +107,22 @@ def _sign_up(form: SignUp, password_hash: str, username: str | None, *, may_mail
         return SignUpMark(str(user.id), user.sign_up_id)
 
 
-def limits_allow_mail(address: str) -> bool:
+def limits_allow_mail(address: str, name: str = "mail-address") -> bool:
     """Whether another mail of ours may go to an address this hour; counted, and never told."""
-    return limits.tried("mail-address", settings().limit_mail_address, address_key(address)) is None
+    return limits.tried(name, settings().limit_mail_address, address_key(address)) is None
 
 
 def resend_verification(address: str, client: Client) -> None:
     """Mail a new link if the address waits for one; the answer is the same if not."""
     limits.count("mail-ip", settings().limit_mail_ip, limits.ip_bucket(client.ip))
+    _mail_verification_again(address)
+
+
+def _mail_verification_again(address: str) -> None:
     if not limits_allow_mail(address):
         return
     with transaction() as session:
-        user = session.scalar(select(User).where(User.email_key == address_key(address)))
+        user = session.scalar(select(User).where(User.email_key == address_key(address)).with_for_update())
         if user is not None and user.email_verified_at is None and user.disabled_at is None:
             _mail_verification(session, user)
 
@@ -124,7 +138,7 @@ def verify_email(form: VerifyEmail, mark: SignUpMark | None, client: Client, who
     :raises InvalidToken: unknown, used, expired or superseded.
     """
     with transaction() as session:
-        user = session.get_one(User, mailed.use_token(session, form.token, "verify-email"))
+        user = mailed.use_token(session, form.token, "verify-email")
         user.email_verified_at = user.email_verified_at or utc_now()
         if mark is None or (mark.account, mark.sign_up) != (str(user.id), user.sign_up_id):
             return None
@@ -151,119 +165,24 @@ def sign_in(form: SignIn, client: Client, who: Identity | None) -> Started:
         fits = verify_password(form.password, user.password_hash if user and usable else None)
         if user is None or not fits:
             raise InvalidCredentials
-        new_hash = hash_password(form.password) if needs_rehash(user.password_hash) else None
+        verified = user.password_hash  # the transaction below reads the row anew
+        new_hash = hash_password(form.password) if needs_rehash(verified) else None
     if user.email_verified_at is None:
-        if limits_allow_mail(user.email):
-            with transaction() as session:
-                _mail_verification(session, user)
+        _mail_verification_again(user.email)
         raise EmailNotVerified
     with transaction() as session:
-        same = User.id == user.id, User.password_hash == user.password_hash, User.disabled_at.is_(None)
+        same = User.id == user.id, User.password_hash == verified, User.disabled_at.is_(None)
         row = session.scalar(select(User).where(*same).with_for_update())
-        if row is None:  # the password was changed, or the account disabled, while we looked
-            raise InvalidCredentials
+        if row is None:  # while we looked, the password was changed or hashed anew, or the account disabled
+            raise Conflict if new_hash else InvalidCredentials
         row.password_hash = new_hash or row.password_hash
         mailed.void_tokens(session, row.id, "reset-password")
         replaces = who.session_id if who else None
         return sessions.start_session(session, row, client, remember=form.remember_me, replaces=replaces)
 
 
-@dataclass(frozen=True)
-class Changed:
-    """A changed password: the current session's new cookie, and how many others ended."""
-
-    session: Started
-    revoked_count: int
-
-
-def change_password(who: Identity, form: ChangePassword, client: Client) -> Changed:
-    """Set a new password; end the other sessions and every access token if asked to.
-
-    :raises CurrentPasswordIncorrect:
-    :raises app.errors.RateLimited: counted before the check, over every session of the user.
-    :raises Conflict: someone changed it at the same moment.
-    """
-    sessions.count_password_check(who)
-    with lane():
-        user = db.session.get_one(User, who.user_id)
-        end_read()
-        if not verify_password(form.current_password, user.password_hash):
-            raise CurrentPasswordIncorrect
-        check_password(form.new_password, user.email, "newPassword")
-        new_hash = hash_password(form.new_password)
-    with transaction() as session:
-        _replace_password(session, user, new_hash)
-        assert who.session_id is not None  # noqa: S101  access let only a session come here
-        revoked = 0
-        if form.revoke_other_sessions:
-            others = UserSession.user_id == user.id, UserSession.id != who.session_id, *sessions.alive()[:3]
-            revoked = sessions.end_sessions(session, "password change", *others)
-            session.execute(delete(AccessToken).where(AccessToken.user_id == user.id))
-        mail.queue(
-            emails.password_changed,
-            user.email,
-            user_id=user.id,
-            at=utc_now().isoformat(),
-            ip=client.ip,
-            browser=client.user_agent,
-        )
-        started = sessions.rotate(session, who.session_id, user, reauthenticated=True)
-        return Changed(started, revoked)
-
-
-def _replace_password(session: Session, user: User, new_hash: str) -> None:
-    """Put the new hash in the place of the one that was verified, or lose the race."""
-    same = User.id == user.id, User.password_hash == user.password_hash
-    changed = update(User).where(*same).values(password_hash=new_hash, updated_at=utc_now())
-    if not session.execute(changed).rowcount:  # type: ignore[attr-defined]
-        raise Conflict
-    mailed.void_tokens(session, user.id, "reset-password")
-
-
-def forgot_password(form: ForgotPassword, client: Client) -> None:
-    """Mail a link to the stored address if there is an account; the answer is the same if not."""
-    limits.count("mail-ip", settings().limit_mail_ip, limits.ip_bucket(client.ip))
-    if not limits_allow_mail(form.email):
-        return
-    with transaction() as session:
-        user = session.scalar(select(User).where(User.email_key == address_key(form.email)))
-        if user is not None and user.disabled_at is None:
-            token = mailed.make_token(session, user.id, "reset-password")
-            mail.queue(emails.reset_password, user.email, token_id=token.id)
-
-
-def reset_password(form: ResetPassword, client: Client) -> None:
-    """Set a new password by a mailed link: ends every session and token, verifies the address, signs nobody in.
-
-    :raises InvalidToken:
-    :raises ValidationFailed: the new password is refused; the link stays good.
-    """
-    limits.count("reset-ip", settings().limit_reset_ip, limits.ip_bucket(client.ip))
-    with lane():
-        user = mailed.find_user(form.token, "reset-password")
-        end_read()
-        check_password(form.new_password, user.email, "newPassword")
-        new_hash = hash_password(form.new_password)
-    with transaction() as session:
-        user_id = mailed.use_token(session, form.token, "reset-password")
-        row = session.get_one(User, user_id)
-        row.password_hash = new_hash
-        row.email_verified_at = row.email_verified_at or utc_now()
-        mailed.void_tokens(session, user_id, "verify-email")
-        sessions.end_sessions(session, "password reset", UserSession.user_id == user_id)
-        session.execute(delete(AccessToken).where(AccessToken.user_id == user_id))
-        mail.queue(
-            emails.password_changed,
-            row.email,
-            user_id=row.id,
-            at=utc_now().isoformat(),
-            ip=client.ip,
-            browser=client.user_agent,
-        )
-
-
 def create_admin(email: str, password: str) -> bool:
-    """Make a verified administrator, or make one of an existing account; True when it is new.
+    """Make a verified administrator, or make one of an existing account, newly secured; True when it is new.
 
     :raises ValidationFailed: the password is refused.
     """
@@ -273,12 +192,16 @@ def create_admin(email: str, password: str) -> bool:
         user = session.scalar(select(User).where(User.email_key == address_key(email)))
         new = user is None
         if user is None:
-            user = User(id=uuid4(), email=email, email_key=address_key(email), sign_up_id=token_hex(16))
+            user = User(id=uuid4(), email=email, email_key=address_key(email))
             session.add(user)
         user.password_hash, user.is_admin, user.disabled_at = password_hash, True, None
         user.email_verified_at = user.email_verified_at or utc_now()
+        user.sign_up_id = token_hex(16)
         session.flush()
+        for purpose in mailed.LIFETIMES:
+            mailed.void_tokens(session, user.id, purpose)
         sessions.end_sessions(session, "an operator", UserSession.user_id == user.id)
+        session.execute(delete(AccessToken).where(AccessToken.user_id == user.id))
         return new
 
 

@@ -35,7 +35,7 @@ REFUSALS = {"verify-email": InvalidVerification, "reset-password": InvalidReset}
 
 
 def make_token(session: Session, user_id: UUID, purpose: str) -> MailedToken:
-    """A new link for the user; earlier ones of the same purpose are void from now on."""
+    """A new link for the user, who is locked; earlier ones of the same purpose are void from now on."""
     void_tokens(session, user_id, purpose)
     row = MailedToken(id=uuid4(), user_id=user_id, purpose=purpose, nonce=mailed_tokens.new_nonce())
     row.key_id = mailed_tokens.key_id()
@@ -69,18 +69,20 @@ def find_user(token: str, purpose: str) -> User:
     return user
 
 
-def use_token(session: Session, token: str, purpose: str) -> UUID:
-    """Use a link up, once; returns whose it is. Of ten at the same moment one succeeds.
+def use_token(session: Session, token: str, purpose: str) -> User:
+    """Use a link up, once; returns whose it is, locked. Of ten at the same moment one succeeds.
 
     :raises InvalidToken:
     """
     mine = MailedToken.token_hash == mailed_tokens.digest(token), MailedToken.purpose == purpose
+    # A user is locked before their links, here as everywhere: else two requests could wait for each other.
+    whose = select(User).join(MailedToken, MailedToken.user_id == User.id).where(*mine)
+    user = session.scalar(whose.with_for_update(of=User))
     still_open = MailedToken.ended_at.is_(None), MailedToken.expires_at > utc_now()
-    use = update(MailedToken).where(*mine, *still_open).values(ended_at=utc_now()).returning(MailedToken.user_id)
-    user_id = session.scalar(use)
-    if user_id is None:
+    use = update(MailedToken).where(*mine, *still_open).values(ended_at=utc_now())
+    if user is None or user.disabled_at is not None or not session.execute(use).rowcount:  # type: ignore[attr-defined]
         raise REFUSALS[purpose]
-    return user_id
+    return user
 
 
 def link(token_id: UUID) -> str | None:

@@ -15,22 +15,27 @@ from blueprints.auth.settings import AuthSettings
 SCHEME = "bcrypt-sha384"  # bcrypt over base64(HMAC-SHA-384(pepper, password)): 64 bytes, under its 72
 
 
+def check_length(password: str, field: str) -> None:
+    """Refuse a new password that is too short or too long; a part of the schema, before any limit counts.
+
+    :raises ValidationFailed: with the sentence under `field`, the outside name.
+    """
+    settings = plugins.current(AuthSettings)
+    if len(password) < settings.password_min_length:
+        raise ValidationFailed({field: [f"Use at least {settings.password_min_length} characters."]})
+    if len(password) > settings.password_max_length:
+        raise ValidationFailed({field: [f"Use at most {settings.password_max_length} characters."]})
+
+
 def check_password(password: str, email: str, field: str) -> None:
     """Refuse a new password that is too short, too long, or the address or product name itself.
 
     :raises ValidationFailed: with the sentence under `field`, the outside name.
     """
-    settings = plugins.current(AuthSettings)
+    check_length(password, field)
     product = plugins.kernel_settings().product_name
-    problem = None
-    if len(password) < settings.password_min_length:
-        problem = f"Use at least {settings.password_min_length} characters."
-    elif len(password) > settings.password_max_length:
-        problem = f"Use at most {settings.password_max_length} characters."
-    elif address_key(password) in (address_key(email), address_key(product)):
-        problem = "Choose something other than your address or the product's name."
-    if problem:
-        raise ValidationFailed({field: [problem]})
+    if address_key(password) in (address_key(email), address_key(product)):
+        raise ValidationFailed({field: ["Choose something other than your address or the product's name."]})
 
 
 def hash_password(password: str) -> str:

@@ -1,7 +1,7 @@
 """Sessions and devices: started, recognised in one query, ended for everyone at once."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from secrets import token_urlsafe
 from typing import Any
 from uuid import UUID, uuid4
@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from app import limits, plugins
 from app.access import Client, Identity
 from app.database import db, end_read, transaction, utc_now
-from app.errors import AppError, NotFound
+from app.errors import AppError, NotFound, Unauthorized
 from app.mailed_tokens import digest
 from blueprints.auth.lane import lane
 from blueprints.auth.models import AccessToken, Device, User, UserSession
@@ -24,6 +24,7 @@ SHORT = timedelta(hours=12)
 LONG = timedelta(days=30)
 LONG_IDLE = timedelta(days=14)
 MOST = 20
+NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 class CurrentPasswordIncorrect(AppError):
@@ -79,7 +80,7 @@ def _identify_token(bearer: str) -> Identity | None:
 
 
 def _identity(user: User, session: UserSession | None, token: AccessToken | None) -> Identity:
-    seen_at = session.last_seen_at if session else token.last_used_at or token.created_at if token else None
+    seen_at = session.last_seen_at if session else token.last_used_at or NEVER if token else None
     return Identity(
         user_id=user.id,
         email=user.email,
@@ -97,10 +98,15 @@ def _identity(user: User, session: UserSession | None, token: AccessToken | None
 
 
 def alive() -> tuple[Any, ...]:
-    """The conditions under which a session counts."""
+    """The conditions under which a session counts; they need its user beside it."""
+    return *running(), User.disabled_at.is_(None)
+
+
+def running() -> tuple[Any, ...]:
+    """The conditions under which a session has not come to an end."""
     now = utc_now()
     in_use = or_(UserSession.remember.is_(False), UserSession.last_seen_at > now - LONG_IDLE)
-    return UserSession.ended_at.is_(None), UserSession.expires_at > now, in_use, User.disabled_at.is_(None)
+    return UserSession.ended_at.is_(None), UserSession.expires_at > now, in_use
 
 
 def ends_at(session: UserSession) -> datetime:
@@ -130,9 +136,9 @@ def start_session(
     row.expires_at = now + (LONG if remember else SHORT)
     if replaces is not None:
         end_sessions(session, "sign-in", UserSession.id == replaces)
-    open_ones = select(UserSession.id).where(UserSession.user_id == user.id, UserSession.ended_at.is_(None))
-    kept = session.scalars(open_ones.order_by(UserSession.created_at.desc()).limit(MOST - 1)).all()
-    end_sessions(session, "too many sessions", UserSession.user_id == user.id, UserSession.id.not_in(kept))
+    open_ones = select(UserSession.id).where(UserSession.user_id == user.id, *running())
+    surplus = session.scalars(open_ones.order_by(UserSession.created_at.desc()).offset(MOST - 1)).all()
+    end_sessions(session, "too many sessions", UserSession.id.in_(surplus))
     session.add(row)
     device = _know_device(session, user.id, client.device)
     return Started(token, row.id, user, ends_at(row), int(LONG.total_seconds()) if remember else None, device)
@@ -141,11 +147,11 @@ def start_session(
 def rotate(session: Session, session_id: UUID, user: User, *, reauthenticated: bool) -> Started:
     """Give a session a new cookie value inside the current transaction.
 
-    :raises NotFound: it has ended in the meantime.
+    :raises Unauthorized: it has ended in the meantime.
     """
     row = session.get(UserSession, session_id)
     if row is None or row.ended_at is not None:
-        raise NotFound
+        raise Unauthorized
     token = token_urlsafe(32)
     row.token_hash = digest(token)
     row.last_seen_at = utc_now()
@@ -156,8 +162,8 @@ def rotate(session: Session, session_id: UUID, user: User, *, reauthenticated: b
 
 
 def end_sessions(session: Session, reason: str, *which: Any) -> int:
-    """End the sessions that `which` selects, inside the current transaction; returns how many."""
-    ended = update(UserSession).where(UserSession.ended_at.is_(None), *which)
+    """End the running sessions that `which` selects, inside the current transaction; returns how many."""
+    ended = update(UserSession).where(*running(), *which)
     return session.execute(ended.values(ended_at=utc_now(), ended_by=reason)).rowcount  # type: ignore[attr-defined]
 
 

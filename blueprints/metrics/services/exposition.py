@@ -96,7 +96,7 @@ def filled(
             below += by_bound.get(bound, 0.0)
             buckets.append((bound, below))
         text = json.dumps(dict(zip(label_names, values, strict=True)), sort_keys=True)
-        family.add_metric(values, buckets, totals[f"{name}_sum", text])
+        family.add_metric(values, buckets, totals.get((f"{name}_sum_us", text), 0.0) / 1_000_000)
     return family
 
 

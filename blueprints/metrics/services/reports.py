@@ -102,7 +102,7 @@ def measured(session: Session, tally: Tally, since: datetime) -> Iterator[tuple[
         yield method, route, status_class, sum_ms, Sketch.from_json(sketch)
     for (minute, method, route, status_class), series in tally.requests.items():
         if minute >= since:
-            yield method, route, status_class, series.sum_ms, series.sketch
+            yield method, route, status_class, series.sum_us / 1000, series.sketch
 
 
 class Endpoint:

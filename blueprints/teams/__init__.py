@@ -1,0 +1,18 @@
+"""Teams: people who work together, their roles, and the invitations that bring them in."""
+
+from app.plugins import Mount, NavItem, Plugin
+from blueprints.teams import emails
+from blueprints.teams.routes import bp, links
+from blueprints.teams.settings import TeamsSettings
+
+__all__ = ["plugin"]
+
+plugin = Plugin(
+    "teams",
+    mounts=(Mount(bp), Mount(links, at="/team", only="pages")),
+    requires=("auth",),
+    settings=TeamsSettings,
+    jobs=emails.jobs,
+    nav=(NavItem("Teams", "teams.teams"),),
+    home=("teams.teams", 20),
+)

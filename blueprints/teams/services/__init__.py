@@ -1,0 +1,1 @@
+"""What teams do and refuse, one file a topic."""
