@@ -111,14 +111,14 @@ def preview_invite(query: schemas.PreviewInvite) -> schemas.Preview:
     return acceptance.preview_invite(find_me(), query.token).preview
 
 
-@bp.form("/invites/accept", only="api", refuses=(*refusals.ANSWERING, refusals.SignInToAccept), starts_session=True)
+@bp.form("/invites/accept", only="api", refuses=(*refusals.ANSWERING, refusals.SignInToAnswer), starts_session=True)
 @access.public
 def accept_invite(form: schemas.AcceptInvite) -> Done[schemas.Joined]:
     """Join a team by a mailed token; with a password open an account on the way."""
     return _joined(acceptance.accept_invite(find_me(), form.token, form, client()))
 
 
-@bp.form("/invites/reject", only="api", refuses=refusals.ANSWERING)
+@bp.form("/invites/reject", only="api", refuses=(*refusals.ANSWERING, refusals.SignInToAnswer))
 @access.public
 def reject_invite(form: schemas.RejectInvite) -> Done[schemas.OneInvitation]:
     """Turn an invitation down by its mailed token."""
@@ -144,16 +144,19 @@ def accept_invitation(token: str, form: schemas.AcceptInvitation) -> Any:
     """Join the team; who has an account signs in first and comes back."""
     try:
         return _joined(acceptance.accept_invite(find_me(), token, form, client()))
-    except refusals.SignInToAccept:
+    except refusals.SignInToAnswer:
         here = page_url("team_links.invitation", token=token)
         return redirect(find_page_url(hooks.ask("sign_in_page"), next=here) or here, 303)
 
 
 @links.form("/invite/<token>/reject", on=invitation)
 @access.public
-def reject_invitation(token: str, form: Nothing) -> Done[schemas.OneInvitation]:
-    """Turn the invitation down."""
-    return _rejected(acceptance.reject_invite(find_me(), token))
+def reject_invitation(token: str, form: Nothing) -> Any:
+    """Turn the invitation down; who has an account signs in first."""
+    try:
+        return _rejected(acceptance.reject_invite(find_me(), token))
+    except refusals.SignInToAnswer:
+        return redirect(find_page_url(hooks.ask("sign_in_page")) or "/", 303)
 
 
 @links.raw("/members", only="page")

@@ -25,7 +25,7 @@ from blueprints.teams.services.refusals import (
     InvalidInvite,
     InviteUsed,
     InviteWrongAccount,
-    SignInToAccept,
+    SignInToAnswer,
     TeamGone,
 )
 from blueprints.teams.services.teams import find_teams
@@ -74,14 +74,14 @@ def accept_invite(who: Identity | None, token: str, form: AcceptInvitation, clie
     """Join the team; signed out without an account, open one with the password and sign in.
 
     :raises InvalidInvite, TeamGone, InviteUsed: and the other states of a dead link.
-    :raises InviteWrongAccount, AlreadyJoined, SignInToAccept: about who asks.
+    :raises InviteWrongAccount, AlreadyJoined, SignInToAnswer: about who asks.
     :raises ValidationFailed: the password is missing or refused.
     :raises app.errors.RateLimited: too many accounts from this address of the network.
     """
     case = _get_case(token)
     invitation_id, team_id, email = case.invitation.id, case.team.id, case.invitation.email
     if not _is_joined_before(case, who):
-        _refuse_joining(case, who)
+        _refuse_answering(case, who)
     password_hash = ""
     if who is None:
         if form.password is None:
@@ -92,7 +92,7 @@ def accept_invite(who: Identity | None, token: str, form: AcceptInvitation, clie
         case = _lock_case(session, team_id, invitation_id)
         if _is_joined_before(case, who) and who is not None:
             return _acceptance(session, case, who.user_id, already_member=True)
-        _refuse_joining(case, who)
+        _refuse_answering(case, who)
         if who is not None:
             user_id, started = who.user_id, None
         else:
@@ -103,10 +103,10 @@ def accept_invite(who: Identity | None, token: str, form: AcceptInvitation, clie
 
 
 def reject_invite(who: Identity | None, token: str) -> InvitationOut:
-    """Turn an invitation down, for good; the link proves the mailbox, so nobody has to sign in for it.
+    """Turn an invitation down, for good; refuses in the same order as accepting.
 
     :raises InvalidInvite, TeamGone, InviteUsed: and the other states of a dead link.
-    :raises InviteWrongAccount, AlreadyJoined: about who asks.
+    :raises InviteWrongAccount, AlreadyJoined, SignInToAnswer: about who asks.
     """
     case = _get_case(token)
     invitation_id, team_id = case.invitation.id, case.team.id
@@ -114,7 +114,7 @@ def reject_invite(who: Identity | None, token: str) -> InvitationOut:
         case = _lock_case(session, team_id, invitation_id)
         if _is_joined_before(case, who):
             raise InviteUsed
-        _refuse_person(case, who)
+        _refuse_answering(case, who)
         case.invitation.status, case.invitation.answered_at = "rejected", utc_now()
         return cases.describe_one(case, masked=who is None)
 
@@ -155,17 +155,17 @@ def _is_for(case: Case, who: Identity) -> bool:
 
 
 def _refuse_person(case: Case, who: Identity | None) -> None:
-    """Refuse who may not answer: another account, or a member."""
+    """Refuse who never may answer: another account, or a member."""
     if who is not None and not _is_for(case, who):
         raise InviteWrongAccount
     _refuse_joined(case, who)
 
 
-def _refuse_joining(case: Case, who: Identity | None) -> None:
-    """Refuse who may not join: who may not answer, and who has to sign in first."""
+def _refuse_answering(case: Case, who: Identity | None) -> None:
+    """Refuse who may not answer now: who never may, and who has to sign in first."""
     _refuse_person(case, who)
     if who is None and _find_account(case) is not None:
-        raise SignInToAccept
+        raise SignInToAnswer
 
 
 def _refuse_joined(case: Case, who: Identity | None) -> None:

@@ -71,7 +71,7 @@ class AlreadyJoined(AppError):
     next_step = TEAMS
 
 
-class SignInToAccept(Unauthorized):
+class SignInToAnswer(Unauthorized):
     message = "There is an account for this address. Sign in to accept the invitation."
 
 

@@ -37,27 +37,3 @@ def clock(monkeypatch):
 def recorder(clock):
     """One process of the fleet."""
     return Recorder()
-
-
-# TEMPORARY
-@pytest.fixture(scope="session")
-def environ(new_database, workplace):
-    import config
-    from app import create_app
-    from app.database import Base, db
-
-    values = {
-        "ENVIRONMENT": "testing",
-        "SECRET_KEY": "a secret key for the tests, 32+ characters",
-        "PASSWORD_PEPPER": "a pepper for the tests",
-        "BCRYPT_COST": "4",
-        "DATABASE_URL": new_database(),
-        "INSTANCE_PATH": str(workplace / "instance"),
-        "BASE_URL": "http://localhost:8000",
-        "BLUEPRINTS": "health,metrics",
-    }
-    app = create_app(config.load(values))
-    with app.app_context():
-        Base.metadata.create_all(db.engine)
-        db.engine.dispose()
-    return values

@@ -8,7 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from app.database import transaction
 from blueprints.metrics.models import MetricDelta
 from blueprints.metrics.recorder import Recorder
-from blueprints.metrics.services import fold_deltas, prometheus_text, prune_metrics, store_delta
+from blueprints.metrics.services import fold_deltas, folding, prometheus_text, prune_metrics, store_delta
 
 
 def samples(text, parse=parse_text):
@@ -65,6 +65,25 @@ def test_the_queue_is_one_histogram_over_all_routes(store, recorder):
     assert found["http_server_queue_seconds_count",] == 2
     assert found["http_server_queue_seconds_sum",] == pytest.approx(3.02)
     assert found["http_server_queue_seconds_bucket", ("le", "2.5")] == 1
+
+
+def test_durations_of_nothing_have_a_sum(store, recorder):
+    recorder.add_request("GET", "/a", "2xx", 0.0, 0.0)
+    store(recorder)
+    found = samples(prometheus_text())
+    assert found["http_server_request_duration_seconds_sum", *KEY] == 0
+    assert found["http_server_queue_seconds_count",] == 1
+
+
+def test_no_counter_depends_on_the_order_of_folding(app, monkeypatch, clock):
+    monkeypatch.setattr(folding, "DELTAS_AT_ONCE", 2)
+    for number in range(9):
+        recorder = Recorder()
+        recorder.add_request("GET", "/a", "2xx", 0.1 * 1.7**number, 0.3 * 1.3**number)
+        store_delta(recorder.drain())
+    before = without_lag(samples(prometheus_text()))
+    while fold_deltas():
+        assert without_lag(samples(prometheus_text())) == before
 
 
 def test_errors_and_drops_are_counted(store, recorder):

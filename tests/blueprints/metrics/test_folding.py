@@ -1,11 +1,10 @@
-import threading
 from datetime import timedelta
 from uuid import UUID
 
 import pytest
 from sqlalchemy import func, select
 
-from app.database import db, end_read
+from app.database import db, end_read, transaction
 from blueprints.metrics.models import (
     ErrorHour,
     ErrorUser,
@@ -19,7 +18,9 @@ from blueprints.metrics.recorder import Recorder
 from blueprints.metrics.services import folding, prometheus_text, report
 from blueprints.metrics.services.folding import fold_deltas, store_delta
 from blueprints.metrics.sketch import Sketch
+from blueprints.metrics.tally import Tally
 
+NOTHING = {"requests": [], "errors": [], "dropped": 0}
 ROLLUPS = (MetricMinute, MetricHour, MetricDay)
 
 
@@ -147,15 +148,30 @@ def test_folding_fails_as_a_whole(app, recorder, monkeypatch):
     assert fold_deltas() == 1
 
 
-def test_the_oldest_deltas_are_folded_first_and_the_rest_later(app, recorder, monkeypatch):
+def test_the_oldest_deltas_are_folded_first_and_the_rest_later(app, clock, monkeypatch):
     monkeypatch.setattr(folding, "DELTAS_AT_ONCE", 2)
-    for _ in range(3):
-        recorder.add_drop()
-        store_delta(recorder.drain())
+    with transaction() as session:
+        for seq, age_seconds in enumerate((1, 3, 2)):
+            created_at = clock.now - timedelta(seconds=age_seconds)
+            session.add(MetricDelta(process=UUID(int=1), seq=seq, created_at=created_at, payload=NOTHING))
     assert fold_deltas() == 2
-    assert db.session.scalars(select(MetricDelta.seq).where(MetricDelta.folded_at.is_(None))).all() == [3]
-    end_read()
+    assert [row.seq for row in rows_of(MetricDelta) if row.folded_at is None] == [0]
     assert fold_deltas() == 1
+
+
+def test_the_longest_wait_is_kept(app, recorder):
+    for queue_seconds in (0.5, 0.4):
+        recorder.add_request("GET", "/a", "2xx", 0.01, queue_seconds)
+        store_delta(recorder.drain())
+    fold_deltas()
+    recorder.add_request("GET", "/a", "2xx", 0.01, 0.1)
+    store_delta(recorder.drain())
+    fold_deltas()
+    assert [row.queue_max_ms for model in ROLLUPS for row in rows_of(model)] == [500, 500, 500]
+
+
+def test_a_delta_without_payload_adds_nothing():
+    assert Tally([None, NOTHING]).increments() == {}
 
 
 def test_errors_add_up_and_users_are_counted_once(app, recorder, clock):
@@ -187,9 +203,9 @@ def test_totals_rise_with_every_delta(app, recorder):
     assert totals() == {
         ("http_server_request_duration_seconds_bucket", '{"le": "0.005", ' + labels): 2,
         ("http_server_request_duration_seconds_bucket", '{"le": "+Inf", ' + labels): 1,
-        ("http_server_request_duration_seconds_sum", "{" + labels): pytest.approx(20.008),
+        ("http_server_request_duration_seconds_sum_us", "{" + labels): 20_008_000,
         ("http_server_queue_seconds_bucket", '{"le": "0.05"}'): 3,
-        ("http_server_queue_seconds_sum", "{}"): pytest.approx(0.15),
+        ("http_server_queue_seconds_sum_us", "{}"): 150_000,
         ("app_errors_total", '{"type": "KeyError"}'): 3,
         ("monitor_dropped_total", "{}"): 3,
     }
@@ -214,72 +230,3 @@ def test_folding_changes_nothing_that_a_reader_sees(app, recorder, clock):
 
 def without_lag(text):
     return [line for line in text.splitlines() if not line.startswith("monitor_flush_lag_seconds")]
-
-
-def in_threads(app, *functions):
-    """Run functions at once, each in a thread and context of its own; their failures fail the test."""
-    failures = []
-
-    def run(function):
-        try:
-            with app.app_context():
-                function()
-        except BaseException as error:
-            failures.append(error)
-
-    threads = [threading.Thread(target=run, args=(function,)) for function in functions]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert failures == []
-
-
-def test_folders_that_race_count_everything_once(app, clock, monkeypatch):
-    monkeypatch.setattr(folding, "DELTAS_AT_ONCE", 3)
-
-    def flush():
-        recorder = Recorder()
-        for _ in range(20):
-            recorder.add_request("GET", "/a", "2xx", 0.01)
-            store_delta(recorder.drain())
-
-    def fold():
-        for _ in range(20):
-            fold_deltas()
-
-    in_threads(app, flush, flush, fold, fold, fold)
-    while fold_deltas():
-        pass
-    assert [row.count for model in ROLLUPS for row in rows_of(model)] == [40, 40, 40]
-    assert sum(value for (name, _), value in totals().items() if name.endswith("bucket")) == 40
-
-
-def test_a_reader_sees_each_request_once_while_deltas_are_folded(app, clock, monkeypatch):
-    monkeypatch.setattr(folding, "DELTAS_AT_ONCE", 1)
-    recorder = Recorder()
-    for _ in range(30):
-        recorder.add_request("GET", "/a", "2xx", 0.01)
-        recorder.add_error(KeyError(), UUID(int=1))
-        store_delta(recorder.drain())
-    seen = []
-    folded = threading.Event()
-
-    def fold():
-        while fold_deltas():
-            pass
-        folded.set()
-
-    def read():
-        while not folded.is_set():
-            found = report(clock.now + timedelta(seconds=1))
-            seen.append(
-                (
-                    found.performance[0].request_count,
-                    found.errors[0].error_count,
-                    found.errors[0].affected_users,
-                )
-            )
-
-    in_threads(app, fold, read, read)
-    assert set(seen) == {(30, 30, 1)}

@@ -137,9 +137,12 @@ def test_a_status_that_is_none_is_a_failure(log, status):
     assert log.requests == [("GET", "/a/<id>", "5xx")]
 
 
+@pytest.mark.parametrize("starts", [True, False])
 @pytest.mark.parametrize("failure", [RuntimeError, SystemExit])
-def test_an_application_that_raises_is_a_failure(log, failure):
+def test_an_application_that_raises_is_a_failure(log, failure, starts):
     def app(environ, start_response):
+        if starts:
+            start_response("200 OK", [])
         raise failure
 
     with pytest.raises(failure):

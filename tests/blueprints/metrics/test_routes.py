@@ -6,7 +6,9 @@ import pytest
 from app.access import Identity
 from app.chrome import navigation
 from app.plugins import current
-from blueprints.metrics import capture, routes, this_process
+from blueprints.metrics import capture, plugin, routes
+from blueprints.metrics.flusher import flush_forever
+from blueprints.metrics.recorder import this_process
 from blueprints.metrics.settings import MetricsSettings
 
 TOKEN = "a-token-only-for-the-metrics"
@@ -220,6 +222,11 @@ def test_folding_and_pruning_run_by_the_clock(app):
     assert jobs["metrics.prune_metrics"].every_seconds == 3600
 
 
-def test_the_token_comes_from_the_environment(app):
-    assert current(MetricsSettings).metrics_token == TOKEN
-    assert MetricsSettings().metrics_token is None
+def test_a_thread_of_each_serving_process_flushes():
+    assert plugin.threads == (flush_forever,)
+
+
+@pytest.mark.parametrize(("values", "token"), [({"METRICS_TOKEN": TOKEN}, TOKEN), ({}, None)])
+def test_the_token_comes_from_the_environment(make_app, values, token):
+    with make_app(**values).app_context():
+        assert current(MetricsSettings).metrics_token == token

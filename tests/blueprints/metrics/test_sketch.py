@@ -91,6 +91,11 @@ def test_one_value_is_every_percentile_exactly():
     assert [sketch.percentile(fraction) for fraction in (0, 0.5, 0.95, 1)] == [123.456] * 4
 
 
+def test_the_shortest_and_the_longest_are_exact():
+    sketch = sketch_of([100.0, 101.0, 102.0, 103.0])
+    assert (sketch.percentile(0), sketch.percentile(1)) == (100.0, 103.0)
+
+
 def test_no_percentile_lies_outside_the_values():
     sketch = sketch_of([100.0] * 50)
     assert {sketch.percentile(fraction / 100) for fraction in range(101)} == {100.0}
