@@ -188,7 +188,7 @@ def page(known: AppError, details: dict[str, Any]) -> str:
         return render_template(
             "errors/error.html",
             status=known.page_status,
-            title=title_of(known.page_status),
+            title=title_of(410 if known.next_step else known.page_status),  # a dead link, whatever its status
             message=known.text,
             next_step=next_step,
             detail=details.get("error"),

@@ -117,7 +117,7 @@ class Worker:
         while not stop.is_set():
             self.wake.clear()
             try:
-                busy = self.run_due()
+                busy = self.run_due(stop=stop)
             except Exception as error:
                 busy = False
                 log.warning("worker_waits", error_type=type(error).__name__)
@@ -125,12 +125,12 @@ class Worker:
             if not busy:
                 self.wake.wait(POLL_SECONDS)
 
-    def run_due(self, limit: int = 50) -> int:
-        """Run what is due now, at most `limit` jobs; returns how many ran."""
+    def run_due(self, limit: int = 50, stop: threading.Event | None = None) -> int:
+        """Run what is due now, at most `limit` jobs and none once `stop` is set; returns how many ran."""
         with self.app.app_context():
             self.queue_periodic()
             for done in range(limit):
-                if not self.run_one():
+                if (stop is not None and stop.is_set()) or not self.run_one():
                     return done
             return limit
 

@@ -29,7 +29,8 @@ from app.errors import RateLimited
 from app.jobs import Job
 
 REDIS_RETRY_SECONDS = 30
-SYNTAX = re.compile(r"^\d+\s*(/|per)\s*\d*\s*(second|minute|hour|day|month|year)s?$", re.IGNORECASE)
+NUMBER = "[1-9][0-9]{0,8}"
+SYNTAX = re.compile(rf"{NUMBER}\s*(/|per)\s*({NUMBER})?\s*(second|minute|hour|day|month|year)s?", re.IGNORECASE)
 
 
 def check_limit(value: str, info: ValidationInfo) -> str:
@@ -39,7 +40,7 @@ def check_limit(value: str, info: ValidationInfo) -> str:
         if environ.get("ENVIRONMENT", "production") == "production":
             raise ValueError("off is not allowed in production")
         return value
-    if not all(SYNTAX.match(part.strip()) for part in value.split(";")):
+    if not all(SYNTAX.fullmatch(part.strip()) for part in value.split(";")):
         raise ValueError("write it like 10/5 minutes")
     return value
 

@@ -54,6 +54,7 @@ def exception(event: str, **fields: Any) -> None:
 
 
 def say(level: int, event: str, fields: dict[str, Any]) -> None:
+    """Write an event, if its level is written at all."""
     if logging.getLogger().isEnabledFor(level):
         write(render(logging.getLevelName(level).lower(), {"event": event, **fields}))
 
@@ -90,7 +91,7 @@ def write(line: str) -> None:
 def request_line(
     request_id: str, method: str, route: str, status: int, seconds: float, user_id: str | None, ip: str
 ) -> None:
-    """The one line of a request, by hand: json.dumps takes five times as long, and this is on every request's path.
+    """The one line of a request, by hand: json.dumps takes four times as long, and this is on every request's path.
 
     Its fields are ours (templates, numbers, ids), so nothing is redacted; `request_id` and `method` need no quoting.
     """

@@ -60,10 +60,10 @@ def init_app(app: Flask, settings: Any) -> None:
     gate = Gate(app.wsgi_app, settings)
     app.before_request(gate.open)
     app.after_request(gate.close)
-    app.wsgi_app = gate  # type: ignore[method-assign]
+    app.wsgi_app = gate
     if settings.proxy_hops:
         hops = settings.proxy_hops
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=0, x_prefix=0)  # type: ignore[method-assign]
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=0, x_prefix=0)
 
 
 class Gate:
@@ -236,7 +236,7 @@ def check_body(environ: dict[str, Any]) -> None:
     if environ.get("HTTP_CONTENT_ENCODING", "identity").lower() != "identity":
         raise UnsupportedMediaType("Send the body without compression.")
     length = environ.get("CONTENT_LENGTH")
-    if length:
+    if length and "HTTP_TRANSFER_ENCODING" not in environ:
         if length.isdigit() and int(length) > MAX_BODY_BYTES:
             raise PayloadTooLarge
     elif environ.get("wsgi.input_terminated"):

@@ -46,7 +46,9 @@ def on_starting(server) -> None:
 
 
 def when_ready(server) -> None:
-    """Say where the service is, where its mails are, and how to make an administrator."""
+    """Say where the service is, where its mails are, and how to make an administrator; warn when mails wait."""
+    if settings.is_production and not settings.mail_server:
+        server.log.warning("Mails stay queued: set MAIL_SERVER or RESEND_API_KEY")
     if settings.environment == "development":
         sys.stdout.write(
             f"{settings.product_name} is at {settings.base_url} (stop it with Ctrl-C)\n"

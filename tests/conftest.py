@@ -27,13 +27,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what is for the other engine; the marker says why."""
+    """Leave out what is for the other engine, or for a blueprint that is switched off; the marker says why."""
     engine = config.getoption("--engine")
     other = "postgresql_only" if engine == "sqlite" else "sqlite_only"
-    left_out = [item for item in items if item.get_closest_marker(other)]
+    left_out = [item for item in items if item.get_closest_marker(other) or lacks_blueprint(item)]
     items[:] = [item for item in items if item not in left_out]
     if left_out:
         config.hook.pytest_deselected(items=left_out)
+
+
+def lacks_blueprint(item: pytest.Item) -> bool:
+    """Whether TEST_BLUEPRINTS, which tests/operations sets, leaves out what a test needs."""
+    switched_on = os.environ.get("TEST_BLUEPRINTS", "")
+    return bool(switched_on) and any(
+        needed not in switched_on.split(",") for marker in item.iter_markers("needs") for needed in marker.args[:1]
+    )
 
 
 @pytest.fixture(scope="session")
@@ -85,6 +93,7 @@ def environ(new_database: Callable[[], str], workplace: Path) -> dict[str, str]:
         "DATABASE_URL": new_database(),
         "INSTANCE_PATH": str(workplace / "instance"),
         "BASE_URL": "http://localhost:8000",
+        "BLUEPRINTS": os.environ.get("TEST_BLUEPRINTS", ""),
     }
     migrate(create_app(config.load(values)))
     return values

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.access import Client
 from app.database import db
-from app.plugins import Mount, NavItem, Plugin, current
+from app.plugins import Mount, Plugin, current
 from blueprints.auth import emails
 from blueprints.auth.cli import users
 from blueprints.auth.models import User, UserSession
@@ -44,7 +44,6 @@ plugin = Plugin(
     settings=AuthSettings,
     jobs=emails.jobs,
     cli=users,
-    nav=(NavItem("Account", "auth.account"),),
     home=("auth.account", 10),
     hooks={
         "identify": sessions.identify,

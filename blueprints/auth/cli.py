@@ -4,9 +4,12 @@ import sys
 
 import click
 from flask.cli import AppGroup
+from werkzeug.datastructures import MultiDict
 
 from app.addresses import parse_address
 from app.errors import ValidationFailed
+from app.schemas import read_form
+from blueprints.auth.schemas import SignIn
 from blueprints.auth.services import accounts
 
 users = AppGroup("users", help="Make and look after accounts.")
@@ -21,7 +24,8 @@ def create_admin(email: str) -> None:
     """
     try:
         address = parse_address(email)
-        new = accounts.create_admin(address, ask_password())
+        form = read_form(SignIn, MultiDict({"email": address, "password": ask_password()}))
+        new = accounts.create_admin(form.email, form.password)
     except ValidationFailed as error:
         raise click.ClickException(
             " ".join(sentence for found in error.fields.values() for sentence in found)

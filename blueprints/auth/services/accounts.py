@@ -157,15 +157,15 @@ def sign_in(form: SignIn, client: Client, who: Identity | None) -> Started:
     with lane():
         user = db.session.scalar(select(User).where(User.email_key == key))
         known = sessions.is_known_device(user.id if user else None, client.device)
+        # Read now: any transaction below, that of the limits too, reads the row anew, and holds a connection for it.
+        verified = user.password_hash if user is not None and user.disabled_at is None else None
         end_read()
         if not known:
             limits.count("sign-in-account", settings().limit_sign_in_account, key)
             limits.count("sign-in-total", settings().limit_sign_in_total)
-        usable = user is not None and user.disabled_at is None
-        fits = verify_password(form.password, user.password_hash if user and usable else None)
-        if user is None or not fits:
+        fits = verify_password(form.password, verified)
+        if user is None or verified is None or not fits:
             raise InvalidCredentials
-        verified = user.password_hash  # the transaction below reads the row anew
         new_hash = hash_password(form.password) if needs_rehash(verified) else None
     if user.email_verified_at is None:
         _mail_verification_again(user.email)

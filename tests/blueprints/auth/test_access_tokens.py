@@ -81,7 +81,7 @@ def test_how_long_it_lasts(signed_in, given, lasts):
         ({"name": ""}, "name"),
         ({"name": None}, "name"),
         ({"name": "x" * 101}, "name"),
-        ({"expiresInDays": 0}, "expiresInDays"),
+        ({"expiresInDays": -1}, "expiresInDays"),
         ({"expiresInDays": 366}, "expiresInDays"),
         ({"expiresInDays": "many"}, "expiresInDays"),
         ({"expiresInDays": 10**30}, "expiresInDays"),

@@ -1,0 +1,97 @@
+"""Starts gunicorn for a benchmark, and reads how much CPU its worker has used."""
+
+import os
+import secrets
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.client import HTTPConnection
+from pathlib import Path
+
+from tests.benchmarks import CannotMeasure
+from tests.services import free_port
+
+ROOT = Path(__file__).resolve().parents[2]
+START_SECONDS = 30
+
+
+def production(folder: Path) -> dict[str, str]:
+    """An environment as on a dyno with its router in front, on a SQLite database in `folder`."""
+    keep = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "TMPDIR")}
+    return keep | {
+        "ENVIRONMENT": "production",
+        "SECRET_KEY": secrets.token_urlsafe(48),
+        "PASSWORD_PEPPER": secrets.token_urlsafe(24),
+        "BASE_URL": "https://bench.example.com",
+        "PROXY_HOPS": "1",
+        "DATABASE_URL": f"sqlite:///{folder}/bench.db",
+        "INSTANCE_PATH": str(folder),
+        "BLUEPRINTS": os.environ.get("BLUEPRINTS", "health,auth,teams,metrics"),
+    }
+
+
+def migrate(environ: dict[str, str]) -> None:
+    """Bring the database up to date."""
+    command = [sys.executable, "-m", "flask", "--app", "wsgi", "db", "upgrade", "heads"]
+    done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise CannotMeasure(f"The database cannot be migrated:\n{done.stderr or done.stdout}")
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running gunicorn with one worker."""
+
+    port: int
+    worker_pid: int
+    output: Path  # its stdout: the log lines
+
+    def cpu_seconds(self) -> float:
+        """User and system time of the worker so far, all threads, to the nanosecond."""
+        # The CPU clock of another process, as clock_getcpuclockid(3) makes it on Linux.
+        return time.clock_gettime((~self.worker_pid << 3) | 2)
+
+
+@contextmanager
+def gunicorn(name: str, target: str, config: str, environ: dict[str, str], folder: Path) -> Iterator[Server]:
+    """Serve `target` with one worker and one thread: with more, equal runs differ by half."""
+    port, output = free_port(), folder / f"{name}.log"
+    command = [sys.executable, "-m", "gunicorn", "-c", config, "--bind", f"127.0.0.1:{port}"]
+    command += ["--workers", "1", "--threads", "1", "--max-requests", "0", target]
+    with output.open("w") as stdout, (folder / f"{name}.err").open("w") as stderr:
+        process = subprocess.Popen(command, cwd=ROOT, env=environ, stdout=stdout, stderr=stderr)
+    try:
+        wait_until_it_listens(process, port, folder / f"{name}.err")
+        yield Server(port, worker_of(process), output)
+    finally:
+        process.terminate()
+        process.wait(START_SECONDS)
+
+
+def wait_until_it_listens(process: subprocess.Popen[bytes], port: int, errors: Path) -> None:
+    """Return once the worker has answered.
+
+    :raises CannotMeasure: gunicorn ended, or takes too long.
+    """
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            connection = HTTPConnection("127.0.0.1", port, timeout=START_SECONDS)
+            connection.request("GET", "/health/live")
+            connection.getresponse().read()
+            connection.close()
+            return
+        except OSError:
+            time.sleep(0.05)
+    raise CannotMeasure(f"gunicorn did not start:\n{errors.read_text()}")
+
+
+def worker_of(process: subprocess.Popen[bytes]) -> int:
+    """The process id of gunicorn's one worker."""
+    try:
+        return int(Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text())
+    except OSError:
+        raise CannotMeasure("CPU time of another process is read from Linux's /proc, and there is none here.") from None
