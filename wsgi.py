@@ -15,5 +15,5 @@ except (config.ConfigurationError, PluginError) as error:
     sys.stderr.write(f"{error}\n")
     sys.exit(1)
 
-gc.freeze()  # and searching it again later would take time from requests
+gc.freeze()  # else the first request would pay for that search
 gc.enable()

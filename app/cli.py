@@ -131,6 +131,7 @@ def settings_models() -> Iterator[tuple[str, type[BaseModel]]]:
 
 
 def shown_fields(model: type[BaseModel]) -> Iterator[tuple[str, FieldInfo]]:
+    """Names and fields of a settings model, those left out that are not for the environment."""
     for name, field in model.model_fields.items():
         if not field.exclude:
             yield name.upper(), field

@@ -235,8 +235,12 @@ class Worker:
 
 
 def init_app(app: Flask) -> None:
-    """Collect the jobs of the kernel and of every loaded plugin."""
+    """Collect the jobs of the kernel and of every loaded plugin.
+
+    :raises app.plugins.PluginError: two have one name.
+    """
     from app import limits
+    from app.plugins import PluginError
 
     jobs = [cleaning, limits.pruning]
     for plugin in app.extensions["plugins"]:
@@ -244,5 +248,5 @@ def init_app(app: Flask) -> None:
     names = [job.name for job in jobs]
     repeated = {name for name in names if names.count(name) > 1}
     if repeated:
-        raise ValueError(f"Two jobs are called {', '.join(sorted(repeated))}")
+        raise PluginError(f"Two jobs are called {', '.join(sorted(repeated))}")
     app.extensions["jobs"] = Worker(app, jobs)

@@ -46,7 +46,7 @@ class Generator(GenerateJsonSchema):
 
     def str_schema(self, schema: core_schema.StringSchema) -> dict[str, Any]:
         found = super().str_schema(schema)
-        if "pattern" not in found:
+        if "pattern" not in found and self.mode == "validation":
             found["pattern"] = WORDS if schema.get("strip_whitespace") else LINE
         return found
 

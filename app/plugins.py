@@ -182,6 +182,8 @@ def loaded() -> list[Plugin]:
 def register(app: Flask, under_api: flask.Blueprint, plugin: Plugin, mount: Mount) -> None:
     """Serve the views of a mount, on pages and under /api."""
     source = mount.blueprint
+    if source.name in app.blueprints:
+        raise PluginError(f"Two blueprints are called {source.name!r}")
     prefix = f"/{plugin.name}" if mount.at is None else mount.at.rstrip("/")
     on_pages = flask.Blueprint(source.name, plugin.name, url_prefix=prefix or None)
     as_json = flask.Blueprint(source.name, plugin.name, url_prefix=prefix or None)

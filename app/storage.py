@@ -36,7 +36,7 @@ class Folder:
         """:raises NotFound: nothing is kept under the key."""
         try:
             return self._path(key).read_bytes()
-        except (FileNotFoundError, IsADirectoryError):
+        except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
             raise NotFound from None
 
     def delete(self, key: str) -> None:
@@ -54,11 +54,11 @@ class Bucket:
     """Keeps files in an S3-compatible bucket; boto3 is loaded with the first of them."""
 
     def __init__(self, settings: Any) -> None:
-        import boto3
+        from boto3.session import Session  # one of our own: the default session is not for threads
         from botocore.config import Config
 
         self.bucket = settings.s3_bucket
-        self.client = boto3.client(
+        self.client = Session().client(
             "s3",
             endpoint_url=settings.s3_endpoint_url,
             aws_access_key_id=settings.aws_access_key_id,

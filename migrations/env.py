@@ -8,6 +8,7 @@ from importlib import import_module
 from importlib.util import find_spec
 
 from alembic import context
+from alembic.runtime.migration import RevisionStep
 from flask import current_app
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
@@ -17,7 +18,6 @@ from app.plugins import SHIPPED
 
 LOCK = 7_403_117_225_914_001  # any number, as long as it is always the same
 LOCK_WAIT_SECONDS = 120
-SHIPPED_REVISION = re.compile(r"\d{4}")  # 0001, 0002, …; a blueprint of one's own has other names
 
 # The history is one for what is shipped, whatever BLUEPRINTS says.
 for name in SHIPPED:
@@ -87,8 +87,13 @@ def run() -> None:
             transaction_per_migration=True,
         )
         look_past_unknown_heads(context.get_context(), context.script)
+        run_shipped_first(context.get_context())
         with context.begin_transaction():
             context.run_migrations()
+
+
+def is_shipped(revision: str) -> bool:
+    return re.fullmatch(r"\d{4}", revision) is not None  # 0001, 0002, …; a branch of one's own has other names
 
 
 def look_past_unknown_heads(migration, script) -> None:
@@ -98,15 +103,31 @@ def look_past_unknown_heads(migration, script) -> None:
     counts as complete. Any other belongs to a blueprint of one's own that BLUEPRINTS no longer names.
     """
     known = {revision.revision for revision in script.walk_revisions()}
-    newest = max(revision for revision in known if SHIPPED_REVISION.fullmatch(revision))
+    newest = max(filter(is_shipped, known))
     stored_heads = migration.get_current_heads
 
     def known_heads() -> tuple[str, ...]:
         heads = stored_heads()
-        newer = [head for head in heads if head not in known and SHIPPED_REVISION.fullmatch(head)]
-        return tuple(head for head in heads if head in known) + ((newest,) if newer else ())
+        is_rollback = any(is_shipped(head) and head not in known for head in heads)
+        return tuple(head for head in heads if head in known) + ((newest,) if is_rollback else ())
 
     migration.get_current_heads = known_heads
+
+
+def run_shipped_first(migration) -> None:
+    """Upgrade the shipped history before any branch, and downgrade it after: their tables may refer to ours.
+
+    `depends_on` would say so too, but then the database no longer stores which of our revisions it has.
+    """
+    plan = migration._migrations_fn
+
+    def plan_in_order(heads, migration):
+        steps = list(plan(heads, migration))
+        if not all(isinstance(step, RevisionStep) for step in steps):
+            return steps
+        return sorted(steps, key=lambda step: is_shipped(step.revision.revision) != step.is_upgrade)
+
+    migration._migrations_fn = plan_in_order
 
 
 def render_item(type_, item, autogen_context):

@@ -36,6 +36,7 @@ def create_admin(email: str) -> None:
 
 
 def ask_password() -> str:
+    """The password: asked twice on a terminal, else one line of standard input."""
     if sys.stdin.isatty():
         return click.prompt("Password", hide_input=True, confirmation_prompt=True)
     return sys.stdin.readline().rstrip("\r\n")

@@ -210,4 +210,5 @@ def user_of(user: object) -> schemas.UserOut:
 
 
 def session_of(started: sessions.Started) -> schemas.SessionOut:
+    """The session that has just begun, as the outside sees it."""
     return schemas.SessionOut(id=started.session_id, expires_at=started.expires_at)

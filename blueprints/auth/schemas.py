@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import AliasChoices, Field, StringConstraints
 
-from app.schemas import Email, In, Integer, Out, Password, Timestamp, Token, text
+from app.schemas import Email, In, Out, Password, Timestamp, Token, integer, text
 
 UserType = Literal["creator", "investor", "production"]
 Username = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{3,30}$")]
@@ -57,7 +57,7 @@ class Reauthenticate(In):
 
 class CreateToken(In):
     name: text(100)  # type: ignore[valid-type]
-    expires_in_days: Annotated[Integer, Field(ge=1, le=365)] = 90
+    expires_in_days: integer(1, 365) = 90  # type: ignore[valid-type]
 
 
 class UserOut(Out):

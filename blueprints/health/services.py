@@ -41,11 +41,12 @@ class Monitor:
         While someone else refreshes, the last results are good enough.
         """
         wanted = self.checks if checks is None else checks
+        deadline = time.monotonic() + REFRESH_SECONDS
         if self._due(wanted):
             known = all(check.name in self.results for check in wanted)
             if self.refreshing.acquire(blocking=not known, timeout=-1 if known else REFRESH_SECONDS):
                 try:
-                    self._refresh(self._due(wanted))
+                    self._refresh(self._due(wanted), deadline)
                 finally:
                     self.refreshing.release()
         never = Result("unhealthy", PHRASES["timeout"], 0, 0)
@@ -60,16 +61,17 @@ class Monitor:
                 due.append(check)
         return due
 
-    def _refresh(self, due: list[Check]) -> None:
-        """Run the checks that are due; one that does not answer goes on in its thread, and is not started twice."""
-        started = time.monotonic()
+    def _refresh(self, due: list[Check], deadline: float) -> None:
+        """Run the checks that are due; one that does not answer goes on in its thread, and is not waited for twice."""
+        idle = [check for check in due if check.name not in self.running or not self.running[check.name].is_alive()]
+        for check in idle:
+            thread = Thread(target=self._run, args=(check,), daemon=True, name=f"check-{check.name}")
+            self.running[check.name] = thread
+            thread.start()
+        until = min(time.monotonic() + CHECK_SECONDS, deadline)
         for check in due:
-            if check.name not in self.running or not self.running[check.name].is_alive():
-                thread = Thread(target=self._run, args=(check,), daemon=True, name=f"check-{check.name}")
-                self.running[check.name] = thread
-                thread.start()
-        for check in due:
-            self.running[check.name].join(max(0.0, started + CHECK_SECONDS - time.monotonic()))
+            if check in idle:
+                self.running[check.name].join(max(0.0, until - time.monotonic()))
             if self.running[check.name].is_alive():
                 late = Result("unhealthy", PHRASES["timeout"], CHECK_SECONDS * 1000, time.monotonic())
                 self.results[check.name] = late

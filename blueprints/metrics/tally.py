@@ -66,22 +66,26 @@ class Tally:
 
 
 def moment(epoch_seconds: int) -> datetime:
+    """The aware time of whole seconds since 1970."""
     return datetime.fromtimestamp(epoch_seconds, UTC)
 
 
 def merge_into(found: dict[Key, Series], key: Key, series: Series) -> None:
+    """Merge a series into the one of the same key."""
     found.setdefault(key, Series()).merge(series)
 
 
 def raise_histogram(
     found: dict[tuple[str, str], float], name: str, labels: dict[str, str], buckets: list[int], sum_us: int
 ) -> None:
+    """Add a series' buckets and its sum in microseconds to the totals."""
     for bound, count in zip(UPPER_BOUNDS, buckets, strict=True):
         raise_counter(found, f"{name}_bucket", labels | {"le": bound}, count)
     raise_counter(found, f"{name}_sum_us", labels, sum_us)
 
 
 def raise_counter(found: dict[tuple[str, str], float], name: str, labels: dict[str, str], by: float) -> None:
+    """Add to one total; adding nothing makes no row."""
     if by:
         key = (name, json.dumps(labels, sort_keys=True))
         found[key] = found.get(key, 0.0) + by

@@ -311,20 +311,6 @@ def test_finished_jobs_are_forgotten_and_failed_ones_are_not(app):
     assert set(db.session.scalars(select(QueuedJob.name))) == {"kept", "failed", "fresh periodic", "queued"}
 
 
-def test_two_jobs_cannot_share_a_name(app):
-    from app import jobs
-    from app.plugins import Plugin
-
-    plugins = app.extensions["plugins"]
-    worker = app.extensions["jobs"]
-    try:
-        app.extensions["plugins"] = [Plugin("twin", jobs=(Job("jobs.clean", lambda: None),))]
-        with pytest.raises(ValueError, match=r"jobs\.clean"):
-            jobs.init_app(app)
-    finally:
-        app.extensions.update(plugins=plugins, jobs=worker)
-
-
 def test_a_worker_waits_for_a_database_and_stops_when_told(make_app, lines):
     app = make_app(DATABASE_URL="sqlite:////nowhere/at/all.db")
     stop, worker = threading.Event(), app.extensions["jobs"]

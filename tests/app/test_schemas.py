@@ -59,6 +59,10 @@ def test_json_is_strict(field, value, sentence):
     assert fields_of(json_of, NewThing, body) == {field: [sentence]}
 
 
+def test_json_does_not_tell_5_from_5_0():
+    assert json_of(NewThing, b'{"thingName": "x", "weight": 5.0}').weight == 5
+
+
 def test_unknown_keys_are_ignored_and_names_are_camel_case():
     found = json_of(NewThing, {"thingName": " x ", "thing_name": "y", "isPublic": True, "other": {"deep": [1]}})
     assert (found.thing_name, found.is_public) == ("x", True)

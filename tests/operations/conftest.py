@@ -1,5 +1,8 @@
 """What the tests of the running service share."""
 
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,6 +10,7 @@ import pytest
 
 import config
 from app import create_app
+from config.settings import ROOT
 from tests.conftest import migrate
 
 
@@ -23,3 +27,21 @@ def migrated(new_database: Callable[[], str], tmp_path: Path) -> dict[str, str]:
     }
     migrate(create_app(config.load(values)))
     return values
+
+
+@pytest.fixture
+def copy_of_the_project(tmp_path: Path) -> Path:
+    """The project as a clone would have it, uncommitted files included."""
+    project = tmp_path / "a copy"
+    listed = subprocess.check_output(["git", "ls-files", "-co", "--exclude-standard", "-z"], cwd=ROOT, text=True)
+    for name in filter(None, listed.split("\0")):
+        if (ROOT / name).is_file():
+            (project / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, project / name)
+    # Links to what is installed, and a stamp newer than the requirements: nothing is installed into it.
+    (project / ".venv").mkdir()
+    for part in Path(sys.prefix).iterdir():
+        if not part.name.startswith(".installed"):
+            (project / ".venv" / part.name).symlink_to(part)
+    (project / ".venv" / ".installed").touch()
+    return project

@@ -59,6 +59,26 @@ def test_only_the_proxys_own_header_names_the_client(environ, tmp_path):
     assert not {"198.51.100.66", "203.0.113.9"} & set(shown.values())
 
 
+@pytest.mark.sqlite_only(NO_DATABASE)
+def test_nobody_moves_the_application_by_a_header(environ, tmp_path):
+    """The platform tells gunicorn to believe every client, who could then send a SCRIPT_NAME."""
+    with serving(environ | PROBE | {"FORWARDED_ALLOW_IPS": "*"}, tmp_path) as web:
+        for name in ("SCRIPT_NAME", "PATH_INFO", "Script-Name"):
+            assert web.call("GET", "/health/live", headers={name: "/elsewhere"}).status == 200
+            assert web.call("GET", "/elsewhere/health/live", headers={name: "/elsewhere"}).status == 404
+
+
+@pytest.mark.sqlite_only(NO_DATABASE)
+@pytest.mark.parametrize("hops", ["0", "1"])
+def test_https_is_what_the_counted_proxy_says(environ, tmp_path, hops):
+    public = {"BASE_URL": "https://app.example.com", "PROXY_HOPS": hops, "FORWARDED_ALLOW_IPS": "*"}
+    with serving(environ | public, tmp_path) as web:
+        asked = {"Host": "app.example.com"}
+        plain = web.call("GET", "/auth/sign-in", headers=asked)
+        assert plain.status == (200 if hops == "0" else 308)
+        assert web.call("GET", "/auth/sign-in", headers=asked | {"X-Forwarded-Proto": "https"}).status == 200
+
+
 @pytest.mark.parametrize("everyone", [False, True], ids=["master", "whole-group"])
 def test_sigterm_lets_a_request_finish(environ, tmp_path, everyone):
     with serving(environ | PROBE, tmp_path) as web:
@@ -98,7 +118,10 @@ def test_workers_and_threads_come_from_the_settings(environ, tmp_path):
 
 INTEGER = "Input should be a valid integer, unable to parse string as an integer"
 MISTAKES = {
-    "missing": ({"SECRET_KEY": "", "BASE_URL": ""}, "Configuration error: SECRET_KEY is required; BASE_URL is required"),
+    "missing": (
+        {"SECRET_KEY": "", "BASE_URL": ""},
+        "Configuration error: SECRET_KEY is required; BASE_URL is required",
+    ),
     "weak": ({"SECRET_KEY": "x" * 40}, "Configuration error: SECRET_KEY must be 32 or more random characters"),
     "not-a-number": ({"WEB_THREADS": "many"}, f"Configuration error: WEB_THREADS: {INTEGER}"),
     "port": ({"PORT": "http"}, f"Configuration error: PORT: {INTEGER}"),
@@ -126,7 +149,11 @@ MISTAKES = {
 @pytest.mark.parametrize("mistake", MISTAKES.values(), ids=MISTAKES.keys())
 def test_a_mistake_is_one_line_and_exit_code_1(mistake, command, tmp_path):
     values, expected = mistake
-    valid = {"BASE_URL": "http://localhost", "INSTANCE_PATH": str(tmp_path), "DATABASE_URL": f"sqlite:///{tmp_path}/a.db"}
+    valid = {
+        "BASE_URL": "http://localhost",
+        "INSTANCE_PATH": str(tmp_path),
+        "DATABASE_URL": f"sqlite:///{tmp_path}/a.db",
+    }
     done = run(command, PRODUCTION | valid | values)
     said = [line for line in done.stderr.splitlines() if "[INFO] Starting gunicorn" not in line]
     assert (done.returncode, said, done.stdout) == (1, [expected], "")

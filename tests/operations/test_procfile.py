@@ -9,7 +9,16 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
 from config.settings import ROOT, Settings
-from tests.operations.processes import PRODUCTION, eventually, is_gone, on_a_port, procfile, run, running, wait_until_serving
+from tests.operations.processes import (
+    PRODUCTION,
+    eventually,
+    is_gone,
+    on_a_port,
+    procfile,
+    run,
+    running,
+    wait_until_serving,
+)
 from tests.services.smtp import smtp
 
 HONCHO = ["honcho", "start", "--no-colour", "-f", "Procfile"]

@@ -92,5 +92,7 @@ def events_of_the_log(web) -> int:
 def test_without_a_dsn_the_sdk_is_not_loaded(environ, tmp_path):
     from tests.operations.processes import run
 
-    done = run("python -c 'import sys, wsgi; print(\"sentry_sdk\" in sys.modules)'", environ | {"BASE_URL": "http://localhost"})
+    done = run(
+        "python -c 'import sys, wsgi; print(\"sentry_sdk\" in sys.modules)'", environ | {"BASE_URL": "http://localhost"}
+    )
     assert done.stdout.strip() == "False", done.stderr

@@ -129,13 +129,17 @@ def test_a_lost_redis_and_a_lost_bucket_only_degrade(make_app):
 def test_the_mail_of_a_sign_up_is_delivered(migrated, tmp_path, secured):
     auth = ("mailer", "let me in") if secured else None
     with smtp(tls=secured, auth=auth) as mailbox:
-        environ = migrated | PRODUCTION | {
-            "BCRYPT_COST": "10",
-            "MAIL_SERVER": "localhost",
-            "MAIL_PORT": str(mailbox.port),
-            "MAIL_USE_TLS": "true" if secured else "false",
-            "MAIL_DEFAULT_SENDER": "Pitchey <team@example.com>",
-        }
+        environ = (
+            migrated
+            | PRODUCTION
+            | {
+                "BCRYPT_COST": "10",
+                "MAIL_SERVER": "localhost",
+                "MAIL_PORT": str(mailbox.port),
+                "MAIL_USE_TLS": "true" if secured else "false",
+                "MAIL_DEFAULT_SENDER": "Pitchey <team@example.com>",
+            }
+        )
         if auth is not None and mailbox.ca_file is not None:
             environ |= {"MAIL_USERNAME": auth[0], "MAIL_PASSWORD": auth[1], "SSL_CERT_FILE": mailbox.ca_file}
         with serving(environ, tmp_path) as web:

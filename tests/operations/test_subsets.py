@@ -12,7 +12,15 @@ from tests.clients import Browser, Program
 from tests.operations.processes import run, serving
 from tests.people import People
 
-GONE = ("/teams", "/teams/new", "/team/invite/some-token", "/metrics", "/metrics/dashboard", "/api/teams", "/api/metrics")
+GONE = (
+    "/teams",
+    "/teams/new",
+    "/team/invite/some-token",
+    "/metrics",
+    "/metrics/dashboard",
+    "/api/teams",
+    "/api/metrics",
+)
 SMALLEST = {"health": "health", "auth": "auth", "teams": "auth,teams", "metrics": "metrics"}
 
 
@@ -93,7 +101,17 @@ def test_a_subset_serves_and_keeps_the_tables_of_the_rest(migrated, tmp_path):
 @pytest.mark.sqlite_only("its tests run on both databases anyway; here it is the subset that counts")
 @pytest.mark.parametrize("name", SMALLEST)
 def test_its_own_tests_pass_in_the_smallest_subset(name, tmp_path):
-    command = [sys.executable, "-m", "pytest", f"tests/blueprints/{name}", "-q", "-p", "no:cacheprovider", "-p", "no:xdist"]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        f"tests/blueprints/{name}",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "no:xdist",
+    ]
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST_")}
     environ = inherited | {"TEST_BLUEPRINTS": SMALLEST[name], "TMPDIR": str(tmp_path)}
     done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False)

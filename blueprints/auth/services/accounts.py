@@ -56,6 +56,7 @@ class SignUpMark:
 
 
 def settings() -> AuthSettings:
+    """The settings of accounts."""
     return plugins.current(AuthSettings)
 
 

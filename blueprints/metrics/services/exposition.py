@@ -77,6 +77,7 @@ def read_totals(session: Session) -> Totals:
 
 
 def read_lag(session: Session, now: datetime) -> float:
+    """Seconds since the oldest delta that waits to be folded came in; 0 without one."""
     oldest = session.scalar(select(func.min(MetricDelta.created_at)).where(MetricDelta.folded_at.is_(None)))
     return max(0.0, (now - oldest).total_seconds()) if oldest else 0.0
 
@@ -101,6 +102,7 @@ def filled(
 
 
 def counter(family: "CounterMetricFamily", totals: Totals) -> "CounterMetricFamily":
+    """The counter with a sample for each of its label values."""
     for (name, text), value in sorted(totals.items()):
         if name == f"{family.name}_total":
             family.add_metric(list(json.loads(text).values()), value)

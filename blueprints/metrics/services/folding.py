@@ -65,6 +65,7 @@ def is_only_folder(session: Session) -> bool:
 
 
 def claim(session: Session) -> list[MetricDelta]:
+    """The oldest deltas that wait to be folded, a bounded number at once."""
     oldest = select(MetricDelta).where(MetricDelta.folded_at.is_(None)).order_by(MetricDelta.created_at)
     return list(session.scalars(oldest.limit(DELTAS_AT_ONCE)))
 
@@ -84,6 +85,7 @@ def fold_requests(session: Session, model: type[Rollup], requests: dict[Key, Ser
 
 
 def new_row(model: type[Rollup], key: Key, series: Series) -> Rollup:
+    """The first row of a rollup for a key."""
     start_at, method, route, status_class = key
     return model(
         start_at=start_at,
@@ -101,6 +103,7 @@ def new_row(model: type[Rollup], key: Key, series: Series) -> Rollup:
 
 
 def add_to(row: Rollup, series: Series) -> None:
+    """Merge a series into the row that its key has already."""
     sketch = Sketch.from_json(row.sketch)
     sketch.merge(series.sketch)
     row.sketch = sketch.to_json()
@@ -113,6 +116,7 @@ def add_to(row: Rollup, series: Series) -> None:
 
 
 def fold_errors(session: Session, tally: Tally) -> None:
+    """Add the errors and the users who met them to their hours."""
     counts = [
         {"hour": hour, "error_type": error_type, "count": count}
         for (hour, error_type), count in sorted(tally.errors.items())
@@ -127,6 +131,7 @@ def fold_errors(session: Session, tally: Tally) -> None:
 
 
 def fold_totals(session: Session, tally: Tally) -> None:
+    """Add to the counters that never fall."""
     rows = [
         {"name": name, "labels": labels, "value": value} for (name, labels), value in sorted(tally.increments().items())
     ]

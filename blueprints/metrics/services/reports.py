@@ -57,11 +57,13 @@ def error_rows(session: Session, tally: Tally, now: datetime) -> list[ErrorRow]:
 
 
 def count_errors(session: Session, since: datetime) -> dict[Group, int]:
+    """Folded errors by hour and type."""
     rows = session.execute(select(ErrorHour.hour, ErrorHour.error_type, ErrorHour.count).where(ErrorHour.hour >= since))
     return {(hour, error_type): count for hour, error_type, count in rows}
 
 
 def count_users(session: Session, since: datetime) -> dict[Group, int]:
+    """Distinct users by hour and type of error."""
     rows = session.execute(
         select(ErrorUser.hour, ErrorUser.error_type, func.count())
         .where(ErrorUser.hour >= since)

@@ -20,7 +20,7 @@ from tests.blueprints.auth.support import (
     succeeds,
     with_cookie,
 )
-from tests.clients import Browser, Program
+from tests.clients import Program
 from tests.people import PASSWORD, token_in
 
 EMAIL = "ada@example.com"
@@ -255,66 +255,6 @@ def test_of_two_at_once_one_succeeds(app, people, ada, monkeypatch):
     assert can_sign_in(ada, passwords[won])
     assert not can_sign_in(ada, passwords[1 - won])
     assert works(clients[1 - won])
-
-
-class TestOrder:
-    """Access, then CSRF, then schema, then limit, then the current password."""
-
-    def tries(self, client, number=5):
-        for _ in range(number):
-            assert change(client, current="not the password").status == 401
-
-    def test_access_before_csrf(self, browser, program):
-        assert browser.post("/auth/change-password").location == "/auth/sign-in"
-        headers = {"Origin": "https://evil.test"}
-        assert program.post("/auth/change-password", json={}, headers=headers).status == 401
-
-    def test_csrf_before_schema(self, people, ada):
-        assert ada.post("/auth/change-password", json={}, headers={"Origin": "https://evil.test"}).status == 403
-        browser = people.browser(EMAIL)
-        assert browser.post("/auth/change-password", data={}).status == 403
-
-    def test_schema_before_limit(self, signed_in):
-        self.tries(signed_in)
-        assert change(signed_in, new="").status == refuses(signed_in)
-        assert change(signed_in, new="short").status == refuses(signed_in)
-
-    def test_a_refusal_of_the_schema_is_no_try(self, signed_in):
-        for _ in range(6):
-            change(signed_in, new="short")
-        assert change(signed_in).status == succeeds(signed_in)
-
-    def test_limit_before_current_password(self, signed_in):
-        self.tries(signed_in)
-        answer = change(signed_in)
-        assert answer.status == 429
-        assert 0 < int(answer.response.headers["Retry-After"]) <= 15 * 60
-        if not signed_in.is_browser:
-            assert answer.code == "RATE_LIMIT_EXCEEDED"
-        assert can_sign_in(signed_in, PASSWORD)
-
-    def test_current_password_before_what_the_new_one_is(self, signed_in):
-        assert change(signed_in, current="not the password", new=EMAIL).status == 401
-
-    def test_another_origin_is_refused_with_a_good_token_too(self, people, ada):
-        browser = people.browser(EMAIL)
-        data = {"currentPassword": PASSWORD, "newPassword": NEW_PASSWORD}
-        data["csrf_token"] = browser.token("/auth/change-password")
-        for origin in ("https://evil.test", "null"):
-            assert browser.post("/auth/change-password", data=data, headers={"Origin": origin}).status == 403
-        assert can_sign_in(ada, PASSWORD)
-
-
-def test_the_limit_counts_over_form_json_and_sessions(app, people, ada):
-    browser, other = people.browser(EMAIL), people.program(EMAIL)
-    wrong = "not the password"
-    assert change(browser, current=wrong).status == 401
-    assert change(ada, current=wrong).status == 401
-    assert change(other, current=wrong).status == 401
-    assert other.submit("/auth/reauthenticate", password=wrong).status == 401
-    assert change(Browser(app), current=wrong).status == 303  # signed out: no try
-    assert change(other).status == 200  # a successful try counts too
-    assert [change(client, current=NEW_PASSWORD).status for client in (browser, ada, other)] == [429, 429, 429]
 
 
 def test_the_form_alone_is_not_under_api(ada):

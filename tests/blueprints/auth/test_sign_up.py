@@ -118,6 +118,16 @@ def test_a_second_sign_up_voids_the_first(app, either, mails):
     assert (user.email, user.name, user.username) == ("ADA@example.com", None, None)
 
 
+def test_a_sign_up_beyond_the_limit_of_mails_voids_the_first_too(app, either, mails):
+    first = Program(app)
+    first.submit("/auth/sign-up", email=EMAIL, password=PASSWORD)
+    (old,) = mails()
+    for _ in range(5):
+        either.submit("/auth/sign-up", email=EMAIL, password=NEW_PASSWORD)
+    assert len(mails()) == 1  # the later ones were superseded, the last went nowhere
+    assert first.submit("/auth/verify-email", token=token_in(old)).code == "INVALID_TOKEN"
+
+
 def test_a_taken_username_is_dropped(people, either):
     people.verified(EMAIL, username="ada")
     answer = either.submit("/auth/sign-up", email="bob@example.com", password=PASSWORD, name="Bob", username="ada")

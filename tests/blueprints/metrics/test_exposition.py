@@ -34,7 +34,8 @@ NOTHING = {"requests": [], "errors": [], "dropped": 0}
 KEY = (("method", "GET"), ("route", "/a"), ("status_class", "2xx"))
 
 
-def test_nothing_counted_is_valid_in_both_formats(app):
+def test_nothing_counted_is_valid_in_both_formats(app, monkeypatch):
+    monkeypatch.setitem(app.extensions["hooks"], "check_statuses", [])
     expected = {("monitor_dropped_total",): 0, ("monitor_flush_lag_seconds",): 0}
     assert samples(prometheus_text()) == expected
     assert samples(prometheus_text(openmetrics=True), parse_openmetrics) == expected
@@ -149,3 +150,8 @@ def test_health_checks_are_one_or_zero_and_unknown_ones_are_absent(app, monkeypa
         ("health_check_status", ("check", "database")): 1,
         ("health_check_status", ("check", "email")): 0,
     }
+
+
+@pytest.mark.needs("health", "its checks are what is shown")
+def test_the_real_checks_are_shown(app):
+    assert samples(prometheus_text())["health_check_status", ("check", "database")] == 1
