@@ -135,8 +135,10 @@ def _holds(token: str | None) -> bool:
 
 
 def _is_idle(who: Identity) -> bool:
-    moments = [moment for moment in (who.last_seen_at, who.reauthenticated_at) if moment]
-    return who.session_id is not None and bool(moments) and utc_now() - max(moments) > ADMIN_IDLE
+    """Whether there was a pause of half an hour since the password was proved, this one or an earlier one."""
+    if who.session_id is None or who.last_seen_at is None:
+        return False
+    return who.reauthenticated_at is None or utc_now() - max(who.last_seen_at, who.reauthenticated_at) > ADMIN_IDLE
 
 
 def _note_seen(who: Identity) -> None:

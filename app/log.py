@@ -75,7 +75,7 @@ def render(level: str, event: dict[str, Any]) -> str:
     line = {"ts": timestamp(datetime.now(UTC)), "level": level, **redact(event)}
     if isinstance(error, BaseException):
         text = "".join(traceback.format_exception(error, limit=-20))
-        line["traceback"] = redact_text(text[-MAX_TRACEBACK:])
+        line["traceback"] = redact_text(text)[-MAX_TRACEBACK:]
     return json.dumps(line, default=lambda value: redact_text(str(value)), skipkeys=True)
 
 

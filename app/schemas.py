@@ -60,10 +60,10 @@ def unix_lines(value: Any) -> Any:
 
 
 def whole(value: Any) -> Any:
-    """Take `5.0`, which JSON does not tell from 5; refuse what lax reading would take: true, `1_000` and ` 5 `."""
+    """Take `5.0`, which JSON does not tell from 5; refuse what lax reading would take: `1_000` and ` 5 `."""
     if isinstance(value, float) and value.is_integer():
         return int(value)
-    if isinstance(value, bool) or (isinstance(value, str) and not re.fullmatch(r"-?[0-9]{1,18}", value)):
+    if isinstance(value, str) and not re.fullmatch(r"-?[0-9]{1,18}", value):
         raise ValueError("Enter a whole number.")
     return value
 

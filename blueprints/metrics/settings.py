@@ -8,4 +8,4 @@ class MetricsSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    metrics_token: str | None = Field(None, repr=False, description="Bearer token that reads /metrics.")
+    metrics_token: str | None = Field(None, min_length=16, repr=False, description="Bearer token that reads /metrics.")

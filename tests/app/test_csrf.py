@@ -3,7 +3,9 @@
 import re
 
 import pytest
+from flask_wtf.csrf import generate_csrf
 
+from app.csrf import renew
 from tests.app.conftest import SAMPLE
 from tests.clients import Browser, Program
 from tests.people import PASSWORD
@@ -90,6 +92,14 @@ def test_signing_in_makes_a_new_secret(sample, people):
     assert enter(page, page.token("/sample/enter")) == 303
 
 
+def test_a_new_secret_holds_at_once(sample):
+    """Also for a form on the very answer that made it."""
+    with sample.test_request_context():
+        before = generate_csrf()
+        renew()
+        assert generate_csrf() != before
+
+
 def test_a_message_survives_the_new_secret(sample, people):
     people.verified("ada@example.com")
     page = Browser(sample)
@@ -100,8 +110,6 @@ def test_a_message_survives_the_new_secret(sample, people):
 
 def page_token_without_reading(page: Browser) -> str:
     """A token made from the cookie, for every page that shows a form would show the message too."""
-    from flask_wtf.csrf import generate_csrf
-
     app = page.client.application
     cookie = page.client.get_cookie("pre")
     with app.test_request_context(headers={"Cookie": f"pre={cookie.value}"}):

@@ -10,7 +10,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import exc, select, text
 
-from app.database import UtcDateTime, db, end_read, on_commit, snapshot, transaction, utc_now
+from app.database import UtcDateTime, db, end_read, on_commit, snapshot, sqlite_constraints, transaction, utc_now
 from app.errors import Conflict
 from app.jobs import QueuedJob
 
@@ -174,6 +174,20 @@ def test_an_index_becomes_a_refusal(app):
         session.add(user())
     with pytest.raises(KeyTaken), transaction(idx_users_email=KeyTaken) as session:
         session.add(user())
+
+
+def test_sqlite_tells_only_columns(app):
+    """All of a constraint's columns and no other."""
+
+    def names(*columns: str) -> set[str]:
+        return sqlite_constraints(f"UNIQUE constraint failed: {', '.join(columns)}")
+
+    assert names("users.email_key") == {"idx_users_email"}
+    assert names("invitations.team_id", "invitations.email_key") == {"uq_invitations_pending"}
+    assert names("invitations.team_id", "invitations.nonce") == set()
+    assert "uq_invitations_pending" not in names("invitations.team_id")
+    assert names() == set()
+    assert sqlite_constraints("NOT NULL constraint failed: jobs.name") == set()
 
 
 def test_another_constraint_stays_an_error(app, row_id):

@@ -132,8 +132,10 @@ def test_the_page_stands_without_a_database(production):
     browser, program = Browser(app), Program(app)
     for client in (browser, program):
         client.client.set_cookie("__Host-session", "some session")
-    assert is_an_error_page(browser.get("/sample/mine"), 503)
-    assert is_an_error_page(browser.get("/nothing"), 404)
+    for path, status in (("/sample/mine", 503), ("/nothing", 404)):
+        answer = browser.get(path)
+        assert is_an_error_page(answer, status)
+        assert 'class="error-page"' in answer.text, "the designed one"
     assert program.get("/sample/mine").code == "SERVICE_UNAVAILABLE"
 
 

@@ -28,6 +28,7 @@ def test_the_action_has_no_query_string(page):
     assert 'action="/sample/enter"' in text
     text = page.get("/sample/things/new?thingName=x").text
     assert 'action="/sample/things"' in text
+    assert 'action="/sample/code"' in page.get(new_thing(page)).text, "a form among others on a page with an id"
 
 
 def test_next_is_read_from_the_query_on_get_and_from_the_body_on_post(page):

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from tests.benchmarks import CannotMeasure, Figure, compare
-from tests.benchmarks.serving import Server, gunicorn, migrate, production
+from tests.benchmarks.serving import Server, gunicorn, migrate, on_last_processor, production
 
 CONNECTIONS = 8
 REQUEST = (
@@ -28,7 +28,7 @@ def measure(*, quick: bool = False) -> list[Figure]:
 
     :raises CannotMeasure: a server does not start, or does not answer as it should.
     """
-    rounds, requests = (6, 300) if quick else (60, 500)  # short ones: a pair should meet the same machine
+    rounds, requests = (10, 200) if quick else (100, 200)  # short ones: a pair should meet the same machine
     with tempfile.TemporaryDirectory(prefix="bench-") as name, ExitStack() as stack:
         folder = Path(name)
         environ = production(folder)
@@ -37,6 +37,7 @@ def measure(*, quick: bool = False) -> list[Figure]:
         bare_files = ("tests.benchmarks.bare:app", "tests/benchmarks/bare.py")
         bare = stack.enter_context(gunicorn("bare", *bare_files, environ, folder))
         clients = {server: stack.enter_context(Client(server.port)) for server in (full, bare)}
+        stack.enter_context(on_last_processor())
         for server in (full, bare):
             run(server, clients[server], 500)
         figures: dict[Server, list[tuple[float, float]]] = {full: [], bare: []}

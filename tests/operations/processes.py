@@ -136,7 +136,7 @@ def running(
         (folder / "stdout").open("wb") as out,
         (folder / "stderr").open("wb") as err,
     ):
-        words = ["sh", "-c", command] if isinstance(command, str) else command
+        words = ["bash", "-c", command] if isinstance(command, str) else command
         process = subprocess.Popen(
             words, cwd=cwd, env=values, stdin=given, stdout=out, stderr=err, start_new_session=True
         )
@@ -182,7 +182,7 @@ def clean(environ: Mapping[str, str]) -> dict[str, str]:
 def run(command: str, environ: Mapping[str, str], *, cwd: Path = ROOT, typed: str = "") -> Any:
     """Run a command line of a shell to its end."""
     return subprocess.run(
-        ["sh", "-c", command], cwd=cwd, env=clean(environ), input=typed, capture_output=True, text=True, check=False
+        ["bash", "-c", command], cwd=cwd, env=clean(environ), input=typed, capture_output=True, text=True, check=False
     )
 
 

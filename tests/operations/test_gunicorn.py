@@ -4,6 +4,8 @@ import re
 import signal
 import socket
 import threading
+import time
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -28,7 +30,7 @@ def environ(migrated: dict[str, str], tmp_path: Path) -> dict[str, str]:
 def test_no_path_and_no_token_is_printed(environ, tmp_path, guarded):
     """The platform sets GUNICORN_CMD_ARGS, which would turn on a log of its own with every link."""
     platform = {"GUNICORN_CMD_ARGS": "--access-logfile -"}
-    command = procfile("web") if guarded else procfile("web").removeprefix("exec env -u GUNICORN_CMD_ARGS ")
+    command = procfile("web") if guarded else procfile("web").removeprefix("env -u GUNICORN_CMD_ARGS ")
     with serving(environ | platform, tmp_path, command) as web:
         web.call("GET", f"/auth/reset-password?token={TOKEN}")
         web.call("GET", f"/team/invite/{TOKEN}")
@@ -84,13 +86,14 @@ def test_sigterm_lets_a_request_finish(environ, tmp_path, everyone):
     with serving(environ | PROBE, tmp_path) as web:
         waiting = Waiting(web)
         with ExitStack() as late:
-            halves = iter([late.enter_context(half_a_request(web, "/health/ready")) for _ in range(10)])
+            halves = iter([late.enter_context(half_a_request(web, "/health/ready")) for _ in range(15)])
             if everyone:
                 web.tell_all(signal.SIGTERM)
             else:
                 web.process.send_signal(signal.SIGTERM)
             eventually(lambda: "Handling signal: term" in web.stderr)
-            eventually(lambda: finish(next(halves)).startswith("HTTP/1.1 503 "))
+            answers: list[str] = []
+            eventually(lambda: is_draining(halves, answers), lambda: f"{answers}\n{web.said}")
         (tmp_path / "go").touch()
         assert waiting.answer() == (200, b"finished")
         assert web.end() == 0
@@ -184,6 +187,15 @@ def half_a_request(web: Running, path: str) -> socket.socket:
     assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
     connection.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n".encode())
     return connection
+
+
+def is_draining(halves: Iterator[socket.socket], answers: list[str]) -> bool:
+    """Whether the next of the requests that had begun is told to go elsewhere."""
+    half = next(halves, None)
+    assert half is not None, answers
+    answers.append(finish(half).partition("\r\n")[0])
+    time.sleep(0.2)
+    return answers[-1].startswith("HTTP/1.1 503 ")
 
 
 def finish(connection: socket.socket) -> str:

@@ -103,7 +103,7 @@ def test_releases_at_once_do_the_work_once(environ):
     """One waits for the other, also while an index is made concurrently."""
     environ |= {"BLUEPRINTS": OWN}
     options = {"cwd": ROOT, "env": clean(environ), "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-    releases = [subprocess.Popen(["sh", "-c", f"exec {RELEASE}"], **options) for _ in range(3)]
+    releases = [subprocess.Popen(["bash", "-c", f"exec {RELEASE}"], **options) for _ in range(3)]
     said = [release.communicate()[0] for release in releases]
     assert [release.returncode for release in releases] == [0, 0, 0], said
     assert "".join(said).count("Running upgrade  -> ") == 2, said

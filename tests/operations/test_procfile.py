@@ -65,9 +65,11 @@ def stop(honcho) -> None:
     assert not any(is_gone(group) for group in groups)
     honcho.process.send_signal(signal.SIGTERM)
     assert honcho.end() == 128 + signal.SIGTERM
-    assert re.findall(r"stopped \(rc=(-?\d+)\)", honcho.stdout) == ["0"] * len(groups), honcho.said
-    assert all(is_gone(group) for group in groups)
-    assert "Shutting down: Master" in honcho.stdout
+    # honcho's shell dies of the signal before gunicorn, which gets it too, has finished.
+    codes = re.findall(r"stopped \(rc=(-?\d+)\)", honcho.stdout)
+    assert len(codes) == len(groups)
+    assert set(codes) <= {"0", str(-signal.SIGTERM)}, honcho.said
+    eventually(lambda: all(is_gone(group) for group in groups))
     assert "SIGKILL" not in honcho.said
     assert "Traceback" not in honcho.said
 

@@ -10,7 +10,7 @@ from sqlalchemy import exists, or_, select, update
 from sqlalchemy.orm import Session
 
 from app import limits, plugins
-from app.access import Client, Identity
+from app.access import ADMIN_IDLE, Client, Identity
 from app.database import db, end_read, transaction, utc_now
 from app.errors import AppError, NotFound, Unauthorized
 from app.mailed_tokens import digest
@@ -120,8 +120,11 @@ def seen(who: Identity, client: Client) -> None:
         if who.token_id is not None:
             session.execute(update(AccessToken).where(AccessToken.id == who.token_id).values(last_used_at=utc_now()))
             return
+        values = {"last_seen_at": utc_now(), "ip_address": client.ip, "user_agent": client.user_agent}
+        if who.last_seen_at is not None and utc_now() - who.last_seen_at > ADMIN_IDLE:
+            values["reauthenticated_at"] = None  # an administrator who was away proves the password again
         mine = update(UserSession).where(UserSession.id == who.session_id, UserSession.ended_at.is_(None))
-        session.execute(mine.values(last_seen_at=utc_now(), ip_address=client.ip, user_agent=client.user_agent))
+        session.execute(mine.values(values))
 
 
 def start_session(

@@ -115,3 +115,36 @@ def test_what_does_not_need_it(stale):
     assert stale.submit("/auth/sessions/revoke-others").status == succeeds(stale)
     nobody = "00000000-0000-0000-0000-000000000000"
     assert stale.submit(f"/auth/tokens/{nobody}", verb="DELETE", _page="/auth/account").status == 404
+
+
+@pytest.mark.needs("metrics", "the only page for administrators alone is there")
+class TestAdministrators:
+    """Whoever was away for half an hour proves the password again before an administrator's page."""
+
+    @pytest.fixture
+    def admin(self, people, either):
+        """Either client, signed in as an administrator."""
+        people.admin().submit("/auth/sign-out")
+        either.submit("/auth/sign-in", email="admin@example.com", password=PASSWORD)
+        return either
+
+    def dashboard(self, client):
+        return client.get("/metrics/dashboard" if client.is_browser else "/metrics")
+
+    def test_not_while_they_work(self, admin):
+        for _ in range(3):
+            let_pass(UserSession, minutes=29)
+            assert self.dashboard(admin).status == 200
+
+    @pytest.mark.parametrize("first", [None, "/auth/account"])
+    def test_after_half_an_hour(self, admin, first):
+        let_pass(UserSession, minutes=31)
+        if first:  # having been seen elsewhere since does not help
+            assert admin.get(first).status == 200
+        answer = self.dashboard(admin)
+        if admin.is_browser:
+            assert (answer.status, answer.location) == (303, "/auth/reauthenticate?next=%2Fmetrics%2Fdashboard")
+        else:
+            assert (answer.status, answer.code) == (403, "REAUTHENTICATION_REQUIRED")
+        admin.submit("/auth/reauthenticate", password=PASSWORD)
+        assert self.dashboard(admin).status == 200

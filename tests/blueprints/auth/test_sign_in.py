@@ -115,6 +115,14 @@ def test_unknown_wrong_and_disabled_are_one_answer(app, either, people):
         assert error == {"code": "INVALID_CREDENTIALS", "message": "The address or the password is not right."}
 
 
+def test_a_disabled_account_that_was_never_verified_is_unknown_too(app, either, outbox):
+    Program(app).submit("/auth/sign-up", email="bob@example.com", password=PASSWORD)
+    change(User, User.email == "bob@example.com", disabled_at=utc_now())
+    before = len(outbox())
+    assert sign_in(either, email="bob@example.com").status == 401
+    assert len(outbox()) == before
+
+
 def test_every_refusal_costs_one_hash(app, people, program, monkeypatch):
     people.verified("bob@example.com")
     change(User, User.email == "bob@example.com", disabled_at=utc_now())

@@ -125,6 +125,7 @@ def test_any_host(get, token, database):
     assert response.status_code == 200
 
 
+@pytest.mark.needs("auth", "without accounts a cookie is never looked up")
 def test_with_the_database_down_the_token_still_works(make_app, get):
     app = make_app(DATABASE_URL="postgresql://app@127.0.0.1:1/none", HEALTH_TOKEN=TOKEN)
     response = get("/health/database", app, Authorization=f"Bearer {TOKEN}")

@@ -92,7 +92,7 @@ def test_while_one_refreshes_the_others_get_the_last_result(get, checks):
 def test_checks_run_in_parallel(get, checks):
     """Each waits for the others: one after the other none would come back."""
     together = Barrier(3)
-    checks(**{name: Counted(lambda app: together.wait(1.5) >= 0) for name in ("database", "cache", "storage")})
+    checks(**{name: Counted(lambda app: together.wait(5) >= 0) for name in ("database", "cache", "storage")})
     assert get("/health").get_json()["status"] == "healthy"
 
 
