@@ -14,7 +14,6 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
 from tests.services import install
-from tests.services.browser import chromium_path, launch
 from tests.services.postgres import create_database, drop_database, postgres
 from tests.services.redis_server import redis_server
 from tests.services.s3 import s3
@@ -155,17 +154,6 @@ def test_an_envelope_may_hold_bytes_with_line_ends():
         {"event_id": "1"},
         [({"type": "attachment", "length": 4}, b"\xff\n\xff\n"), ({"type": "event"}, {"a": 1})],
     )
-
-
-@pytest.mark.browser
-@pytest.mark.skipif(chromium_path() is None, reason="no browser here")
-def test_the_browser_renders():
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright, contextlib.closing(launch(playwright)) as browser:
-        page = browser.new_page()
-        page.set_content("<main><h1>Hello</h1></main>")
-        assert page.get_by_role("heading").inner_text() == "Hello"
 
 
 def test_a_missing_program_is_announced_loudly(monkeypatch, capsys):
