@@ -1,9 +1,11 @@
 """The database: sessions, the one way to change anything, and what a failure of it means."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
+from weakref import WeakSet
 
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
@@ -22,6 +24,8 @@ NAMING = {
 PASSING_STATES = ("57014", "55P03", "40P01", "40001", "25006")
 PASSING_CLASSES = ("53", "08", "57P0")
 PASSING_SQLITE = ("SQLITE_BUSY", "SQLITE_FULL", "SQLITE_IOERR", "SQLITE_CANTOPEN", "SQLITE_LOCKED")
+
+_engines: WeakSet[Engine] = WeakSet()
 
 
 class Base(DeclarativeBase):
@@ -64,6 +68,7 @@ def init_app(app: Flask, settings: Any) -> None:
     db.init_app(app)
     with app.app_context():
         engine = db.engine
+    _engines.add(engine)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", set_up_sqlite)
         event.listen(engine, "begin", begin_sqlite)
@@ -230,6 +235,11 @@ def is_unavailable(error: BaseException) -> bool:
     return error.connection_invalidated or isinstance(error, exc.OperationalError)
 
 
-def dispose_after_fork(engine: Engine) -> None:
-    """Forget a parent's connections in a child without closing them; two processes on one mix answers."""
-    engine.dispose(close=False)
+def forget_inherited_connections() -> None:
+    """In a forked child, drop the parent's connections without closing them: two processes on one mix answers."""
+    for engine in list(_engines):
+        engine.dispose(close=False)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=forget_inherited_connections)

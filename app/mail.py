@@ -17,6 +17,7 @@ from app import database, jobs
 from app.database import Base, UtcDateTime, transaction, utc_now
 
 SMTP_TIMEOUT_SECONDS = 10
+MOST_TRIES = 20  # over about ten hours: an outage of the mail server loses nothing
 
 
 class KeptMail(Base):
@@ -99,7 +100,7 @@ def mail_job(name: str, build: Callable[..., dict[str, Any] | None]) -> jobs.Job
         if context is not None:
             deliver(job_id, to, *render(name, context))
 
-    return jobs.Job(f"mail.{name}", run, ready=can_send, wants_id=True)
+    return jobs.Job(f"mail.{name}", run, ready=can_send, max_attempts=MOST_TRIES, wants_id=True)
 
 
 def queue(job: jobs.Job, to: str, **ids: Any) -> UUID:
