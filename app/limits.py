@@ -137,8 +137,9 @@ class Counter:
         self.shared = limiter.limiter
         self.uses_redis = bool(settings.redis_url)
 
-    def hit(self, item: RateLimitItem, *identifiers: str) -> int | None:
-        """Count one try; None when it fits, else the whole seconds until it would."""
+    def hit(self, item: RateLimitItem, name: str, *identifiers: str) -> int | None:
+        """Count one try; None when it fits, else the whole seconds until it would. No identifier is stored."""
+        identifiers = (name, hashed("\0".join(identifiers)))
         if self.uses_redis:
             return self._hit_redis(item, *identifiers)
         return self._hit(self.shared, item, *identifiers)

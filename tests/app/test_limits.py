@@ -15,6 +15,7 @@ from app.database import db, end_read, transaction
 from app.errors import RateLimited
 from app.limits import Counter, LimitHit, count, ip_bucket, tried
 from app.plugins import PluginError
+from tests.clients import Program
 from tests.services.redis_server import Redis, redis_server
 
 THREADS = 20
@@ -230,3 +231,14 @@ def test_building_an_application_connects_to_nothing_and_starts_no_thread(make_a
     make_app(REDIS_URL="redis://127.0.0.1:1/0")
     make_app()
     assert set(threading.enumerate()) <= before
+
+
+def test_no_address_stands_in_the_keys_of_redis(make_app):
+    import redis
+
+    with redis_server() as server, redis.Redis.from_url(server.url) as client:
+        app = make_app(REDIS_URL=server.url)
+        Program(app).submit("/auth/sign-in", email="nobody@example.com", password="x")
+        keys = [key.decode() for key in client.keys("*")]
+    assert any("sign-in-account" in key for key in keys)
+    assert not any("nobody" in key for key in keys)
