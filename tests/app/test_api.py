@@ -21,6 +21,11 @@ def test_success_is_the_envelope(api):
     assert answer.response.headers["Cache-Control"] == "no-store"
 
 
+def test_no_answer_is_cached(api):
+    for path in ("/sample/things", "/sample/fails/404", "/nothing"):
+        assert api.get(path).response.headers["Cache-Control"] == "no-store", path
+
+
 def test_failure_is_the_envelope(api):
     body = api.submit("/sample/things").response.get_json()
     assert set(body) == {"success", "error", "meta"}

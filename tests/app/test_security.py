@@ -234,6 +234,8 @@ def test_a_preflight_is_answered(friendly):
     assert "Content-Type" in answer.headers["Access-Control-Allow-Headers"]
     answer = friendly.options("/api/sample/things", headers=asked | {"Origin": "https://evil.example"})
     assert "Access-Control-Allow-Methods" not in answer.headers
+    answer = friendly.options("/sample/things", headers=asked)
+    assert "Access-Control-Allow-Methods" not in answer.headers, "pages are never shared"
 
 
 def test_without_allowed_origins_nothing_is_said(api):
@@ -325,5 +327,6 @@ def test_what_depends_on_who_asks_is_not_cached(sample):
     headers = program.client.get("/api/sample/mine").headers
     assert headers["Cache-Control"] == "no-store"
     assert "Cookie" in headers["Vary"]
-    page = program.client.get("/sample/things").headers
-    assert page["Cache-Control"] == "no-store"
+    assert program.client.get("/sample/things").headers["Cache-Control"] == "no-store"
+    program.client.set_cookie("session", "anything")
+    assert program.client.get("/").headers["Cache-Control"] == "no-store"

@@ -78,6 +78,15 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
     assert folder.get("file") == b"old"
 
 
+def test_whoever_reads_meanwhile_sees_the_old_file(tmp_path):
+    folder = Folder(tmp_path)
+    folder.put("file", b"old", "text/plain")
+    with (tmp_path / "file").open("rb") as reader:
+        folder.put("file", b"new", "text/plain")
+        assert reader.read() == b"old"
+    assert folder.get("file") == b"new"
+
+
 def test_a_folder_is_not_a_file(tmp_path):
     folder = Folder(tmp_path)
     folder.put("a/b", b"x", "text/plain")

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from app import mail
 from app.access import Client, Identity
 from app.addresses import address_key
-from app.database import end_read, transaction, utc_now
+from app.database import snapshot, transaction, utc_now
 from app.errors import ValidationFailed
 from app.mailed_tokens import digest
 from blueprints.auth import Started, find_by_email, open_verified_account, people, prepare_password, start_session
@@ -56,18 +56,19 @@ def preview_invite(who: Identity | None, token: str) -> Look:
     :raises InvalidInvite, TeamGone, InviteUsed: and the other states of a dead link.
     :raises AlreadyJoined: the invited is in the team already.
     """
-    case = _get_case(token)
-    is_mine = who is not None and _is_for(case, who)
-    if not _is_joined_before(case, who) and (who is None or is_mine):
-        _refuse_joined(case, who)
-    account_exists = _find_account(case) is not None
-    opens_account = who is None and not account_exists
-    found = Preview(
-        invitation=cases.describe_one(case, masked=not is_mine),
-        account_exists=account_exists,
-        signed_in_as=who.email if who else None,
-    )
-    return Look(found, is_mine, case.invitation.email if is_mine or opens_account else None)
+    with snapshot():
+        case = _get_case(token)
+        is_mine = who is not None and _is_for(case, who)
+        if not _is_joined_before(case, who) and (who is None or is_mine):
+            _refuse_joined(case, who)
+        account_exists = _find_account(case) is not None
+        opens_account = who is None and not account_exists
+        found = Preview(
+            invitation=cases.describe_one(case, masked=not is_mine),
+            account_exists=account_exists,
+            signed_in_as=who.email if who else None,
+        )
+        return Look(found, is_mine, case.invitation.email if is_mine or opens_account else None)
 
 
 def accept_invite(who: Identity | None, token: str, form: AcceptInvitation, client: Client) -> Acceptance:
@@ -78,15 +79,15 @@ def accept_invite(who: Identity | None, token: str, form: AcceptInvitation, clie
     :raises ValidationFailed: the password is missing or refused.
     :raises app.errors.RateLimited: too many accounts from this address of the network.
     """
-    case = _get_case(token)
-    invitation_id, team_id, email = case.invitation.id, case.team.id, case.invitation.email
-    if not _is_joined_before(case, who):
-        _refuse_answering(case, who)
+    with snapshot():  # an answer that comes in between is met under the lock, in the order of the refusals
+        case = _get_case(token)
+        invitation_id, team_id, email = case.invitation.id, case.team.id, case.invitation.email
+        if not _is_joined_before(case, who):
+            _refuse_answering(case, who)
     password_hash = ""
     if who is None:
         if form.password is None:
             raise ValidationFailed({"password": ["This field is required."]})
-        end_read()
         password_hash = prepare_password(email, form.password, client)
     with transaction(uq_team_members_team_id_user_id=AlreadyJoined) as session:
         case = _lock_case(session, team_id, invitation_id)
