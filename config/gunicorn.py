@@ -1,5 +1,6 @@
 """How gunicorn serves the application; every line that is not obvious says why."""
 
+import signal
 import subprocess
 import sys
 
@@ -22,6 +23,7 @@ keepalive = 95  # the router keeps connections for 90 s; ours must not close fir
 reuse_port = True  # the kernel spreads connections evenly over the workers
 preload_app = False  # threads and connections belong to the worker
 control_socket_disable = True  # its socket in $HOME would be taken over by the next gunicorn of this user
+forwarded_allow_ips = ""  # PROXY_HOPS alone decides what a proxy may say
 header_map = "drop"  # X_Forwarded_For is not X-Forwarded-For
 forwarded_allow_ips = ""  # app.security counts the proxies; the platform's `*` would believe every client
 forwarder_headers = ""  # and let it move the application by a header SCRIPT_NAME
@@ -64,5 +66,7 @@ def post_worker_init(worker) -> None:
     """Start the threads of this process: create_app starts none, commands and tests call it too."""
     from app import background
 
+    # A terminal's Ctrl-C reaches the master too, which then stops us by SIGQUIT. Both at once lock gthread's pool.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     background.start(worker.app.callable)
     background.drain_on_sigterm(worker.app.callable)

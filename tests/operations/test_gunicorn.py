@@ -108,6 +108,7 @@ def test_ctrl_c_stops_everything(environ, tmp_path):
         eventually(web.is_gone)
         assert not accepts(web.port)
     assert "Traceback" not in web.said
+    assert "SIGKILL" not in web.said
 
 
 def test_workers_and_threads_come_from_the_settings(environ, tmp_path):
