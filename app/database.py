@@ -23,7 +23,7 @@ NAMING = {
 # PostgreSQL states that mean "not now": cancelled, lock not available, deadlock, serialization.
 PASSING_STATES = ("57014", "55P03", "40P01", "40001", "25006")
 PASSING_CLASSES = ("53", "08", "57P0")
-PASSING_SQLITE = ("SQLITE_BUSY", "SQLITE_FULL", "SQLITE_IOERR", "SQLITE_CANTOPEN", "SQLITE_LOCKED")
+PASSING_SQLITE = ("SQLITE_BUSY", "SQLITE_FULL", "SQLITE_IOERR", "SQLITE_CANTOPEN", "SQLITE_LOCKED", "SQLITE_READONLY")
 
 _engines: WeakSet[Engine] = WeakSet()
 

@@ -105,6 +105,7 @@ def _show(view: View, state: FormState, values: dict[str, Any]) -> Response:
     g.form_state = state
     host = view.host
     if host is not None:
+        access.enforce(host.access)
         mine = {name: value for name, value in values.items() if f":{name}>" in host.rule or f"<{name}>" in host.rule}
         html = render_template(host.template, data=host.function(**mine), form=form_state, this=state)
     else:

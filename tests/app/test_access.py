@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import event, select, update
 
 from app import hooks
 from app.access import ADMIN_IDLE, REAUTHENTICATED_FOR, SEEN_EVERY
@@ -85,13 +85,13 @@ def test_when_someone_was_seen_is_written_once_a_minute(ada):
     assert utc_now() - last_seen() < SEEN_EVERY
 
 
-@pytest.mark.postgresql_only("a SQLite file that cannot be written cannot be read in WAL mode either")
-def test_a_database_that_only_reads_still_serves(sample, ada):
-    from sqlalchemy import event
+def test_a_database_that_only_reads_still_serves(sample, ada, engine_name):
+    statements = {"sqlite": "PRAGMA query_only = ON", "postgresql": "SET default_transaction_read_only = on"}
 
     def read_only(connection, record):
-        with connection.cursor() as cursor:
-            cursor.execute("SET default_transaction_read_only = on")
+        cursor = connection.cursor()
+        cursor.execute(statements[engine_name])
+        cursor.close()
         connection.commit()
 
     age(last_seen_at=SEEN_EVERY * 2)
@@ -105,6 +105,13 @@ def test_a_database_that_only_reads_still_serves(sample, ada):
     finally:
         event.remove(engine, "connect", read_only)
         engine.dispose()
+
+
+def test_a_form_does_not_open_the_page_it_lives_on(sample, ada, root):
+    """Its own access may be wider than that of the page that shows it."""
+    assert Browser(sample).get("/sample/open-form").status == 401
+    assert ada.client.get("/sample/open-form").status_code == 403
+    assert root.client.get("/sample/open-form").status_code == 200
 
 
 def test_one_identity_a_request(sample, ada, monkeypatch):

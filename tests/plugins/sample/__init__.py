@@ -197,6 +197,13 @@ def admin() -> Message:
     return Message(message="root")
 
 
+@bp.form("/open-form", on=admin)
+@access.public
+def open_form(form: Nothing) -> Done[Message]:
+    """A form for anyone on a page for administrators."""
+    return done(Message(message="Open."), to="sample.list_things")
+
+
 @bp.page("/fails/<kind>")
 @access.public
 def fails(kind: str) -> Message:
