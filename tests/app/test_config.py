@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -208,7 +209,8 @@ def test_a_secret_is_whole_and_the_same_for_all_who_come_at_once(tmp_path):
         for number in range(4)
     ]
     while len(list(tmp_path.glob("ready-*"))) < len(run):
-        pass
+        assert all(process.poll() is None for process in run)
+        time.sleep(0.01)
     (tmp_path / "go").touch()
     secrets = {process.communicate()[0].strip() for process in run}
     assert len(secrets) == 1

@@ -22,6 +22,14 @@ def patience(monkeypatch):
     monkeypatch.setattr(lane_module, "LONGEST_WAIT_SECONDS", 60)
 
 
+def wait_until(condition):
+    for _ in range(2000):
+        if condition():
+            return
+        Event().wait(0.005)
+    pytest.fail("It never came to that")
+
+
 @pytest.fixture
 def jam(patience):
     """Fills every place of the lane, and its queue, until the test is over."""
@@ -42,8 +50,7 @@ def jam(patience):
         for thread in waiting:
             thread.start()
         threads.extend(waiting)
-        while lane_module._waiting < WAITING:
-            Event().wait(0.005)
+        wait_until(lambda: lane_module._waiting == WAITING)
 
     yield jam
     leave.set()
@@ -97,11 +104,12 @@ def test_whoever_waits_gets_a_turn():
     threads = [Thread(target=work, args=(number,)) for number in range(RUNNING + WAITING)]
     for thread in threads:
         thread.start()
-    while len(entered) < RUNNING or lane_module._waiting < WAITING:
-        Event().wait(0.005)
-    with pytest.raises(ServiceUnavailable), lane():
-        pass
-    leave.set()
+    try:
+        wait_until(lambda: len(entered) == RUNNING and lane_module._waiting == WAITING)
+        with pytest.raises(ServiceUnavailable), lane():
+            pass
+    finally:
+        leave.set()
     for thread in threads:
         thread.join(10)
     assert sorted(entered) == list(range(RUNNING + WAITING))
@@ -142,9 +150,10 @@ def test_no_more_hash_at_once_than_may(app, monkeypatch):
     threads = [Thread(target=sign_up, args=(number,)) for number in range(many)]
     for thread in threads:
         thread.start()
-    while statuses.count(503) < many - RUNNING - WAITING:
-        Event().wait(0.005)
-    go.set()
+    try:
+        wait_until(lambda: statuses.count(503) == many - RUNNING - WAITING)
+    finally:
+        go.set()
     for thread in threads:
         thread.join(30)
     assert most[0] == RUNNING
