@@ -24,7 +24,7 @@ class User(Base):
     name: Mapped[str | None] = mapped_column(String(100))
     username: Mapped[str | None] = mapped_column(String(30))
     user_type: Mapped[str] = mapped_column(String(20), default="creator")
-    password_hash: Mapped[str] = mapped_column(String(200))
+    password_hash: Mapped[str] = mapped_column(String(200))  # empty: no password fits, only a mailed link helps
     is_admin: Mapped[bool] = mapped_column(default=False)
     sign_up_id: Mapped[str] = mapped_column(String(32))  # fresh at each sign-up, so the first one's browser is void
     email_verified_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -44,6 +44,7 @@ class UserSession(Base):
     __table_args__ = (
         Index("idx_sessions_user_id", "user_id"),
         Index("idx_sessions_token", "token_hash", unique=True),
+        Index("idx_sessions_expires_at", "expires_at"),
     )
 
     id: Mapped[UUID] = mapped_column(Uuid, primary_key=True, default=uuid4)
@@ -57,19 +58,25 @@ class UserSession(Base):
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
     reauthenticated_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    ended_by: Mapped[str | None] = mapped_column(String(40))
+    ended_by: Mapped[str | None] = mapped_column(String(40))  # a value of `sessions.End`
+    ended_ip: Mapped[str | None] = mapped_column(String(45))  # from where, when a person's request ended it
+    ended_user_agent: Mapped[str | None] = mapped_column(String(300))
 
 
 class Device(Base):
     """A browser that has signed in to an account before."""
 
     __tablename__ = "devices"
-    __table_args__ = (Index("idx_devices_user_id_token_hash", "user_id", "token_hash", unique=True),)
+    __table_args__ = (
+        Index("idx_devices_user_id_token_hash", "user_id", "token_hash", unique=True),
+        Index("idx_devices_last_used_at", "last_used_at"),
+    )
 
     id: Mapped[UUID] = mapped_column(Uuid, primary_key=True, default=uuid4)
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
     token_hash: Mapped[str] = mapped_column(String(64))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+    last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=utc_now)  # at a sign-in
 
 
 class AccessToken(Base):
@@ -79,6 +86,7 @@ class AccessToken(Base):
     __table_args__ = (
         Index("idx_access_tokens_user_id", "user_id"),
         Index("idx_access_tokens_token_hash", "token_hash", unique=True),
+        Index("idx_access_tokens_expires_at", "expires_at"),
     )
 
     id: Mapped[UUID] = mapped_column(Uuid, primary_key=True, default=uuid4)
@@ -97,11 +105,13 @@ class MailedToken(Base):
     __table_args__ = (
         Index("idx_mailed_tokens_user_id", "user_id"),
         Index("idx_mailed_tokens_token_hash", "token_hash", unique=True),
+        Index("idx_mailed_tokens_expires_at", "expires_at"),
     )
 
     id: Mapped[UUID] = mapped_column(Uuid, primary_key=True, default=uuid4)
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
-    purpose: Mapped[str] = mapped_column(String(30))  # verify-email | reset-password
+    purpose: Mapped[str] = mapped_column(String(30))  # a name of `mailed.PURPOSES`
+    address: Mapped[str | None] = mapped_column(String(254))  # where the link went: using it proves that mailbox
     nonce: Mapped[str] = mapped_column(String(32))
     key_id: Mapped[str] = mapped_column(String(16))
     token_hash: Mapped[str] = mapped_column(String(64))
