@@ -38,6 +38,16 @@ class Identity:
     email_verified: bool = True
 
     @property
+    def own_session(self) -> UUID:
+        """The id of the caller's session.
+
+        :raises Forbidden: came with an access token, which has none.
+        """
+        if self.session_id is None:
+            raise Forbidden
+        return self.session_id
+
+    @property
     def is_fresh(self) -> bool:
         """Whether the password was proved within the last ten minutes."""
         moment = self.reauthenticated_at
@@ -165,12 +175,17 @@ def find_me() -> Identity | None:
     """
     if "identity" not in g:
         has_header = is_api() and "Authorization" in request.headers
-        cookie = None if has_header else request.cookies.get(current_app.config["SESSION_TOKEN_COOKIE"])
+        cookie = None if has_header else session_cookie()
         token = bearer() if has_header else None
         g.identity = hooks.ask("identify", cookie, token) if cookie or token else None
         if g.identity is not None:
             request.environ["app.user_id"] = str(g.identity.user_id)
     return g.identity
+
+
+def session_cookie() -> str | None:
+    """The value of the request's session cookie, whoever it stands for."""
+    return request.cookies.get(current_app.config["SESSION_TOKEN_COOKIE"])
 
 
 def me() -> Identity:

@@ -70,7 +70,7 @@ class People:
 
     def admin(self, email: str = "admin@example.com", password: str = PASSWORD) -> Program:
         """A signed-in administrator."""
-        from blueprints.auth.services.accounts import create_admin
+        from blueprints.auth.services.operators import create_admin
 
         with self.app.app_context():
             create_admin(email, password)

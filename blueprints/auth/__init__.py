@@ -15,13 +15,14 @@ from app.plugins import Mount, Plugin, current
 from blueprints.auth import emails
 from blueprints.auth.cli import users
 from blueprints.auth.models import User, UserSession
-from blueprints.auth.routes import bp, let_in, session_of, user_of
-from blueprints.auth.schemas import Person, SessionOut, UserOut, UserType
-from blueprints.auth.services import accounts, invited, sessions
+from blueprints.auth.routes import bp, ended_session, let_in, session_of, user_of
+from blueprints.auth.schemas import Blocker, Person, SessionOut, UserOut, UserType
+from blueprints.auth.services import accounts, cleaning, identities, invited, new_passwords, sessions, sign_ups
 from blueprints.auth.services.sessions import Started
 from blueprints.auth.settings import AuthSettings
 
 __all__ = [
+    "Blocker",
     "Person",
     "SessionOut",
     "Started",
@@ -42,17 +43,20 @@ plugin = Plugin(
     "auth",
     mounts=(Mount(bp),),
     settings=AuthSettings,
-    jobs=emails.jobs,
+    jobs=(*emails.mails, sign_ups.signed_up, sign_ups.asked_again, new_passwords.forgotten, cleaning.cleaning),
     cli=users,
     home=("auth.account", 10),
     hooks={
-        "identify": sessions.identify,
-        "seen": sessions.seen,
+        "identify": identities.identify,
+        "seen": identities.seen,
         "sign_in_page": lambda: "auth.sign_in",
         "sign_out_page": lambda: "auth.sign_out",
         "reauthenticate_page": lambda: "auth.reauthenticate",
         "account_page": lambda: "auth.account",
-        "template_values": lambda: {"password_min_length": current(AuthSettings).password_min_length},
+        "template_values": lambda: {
+            "password_min_length": current(AuthSettings).password_min_length,
+            "ended_session": ended_session,
+        },
     },
 )
 

@@ -10,7 +10,7 @@ from app.addresses import parse_address
 from app.errors import ValidationFailed
 from app.schemas import read_form
 from blueprints.auth.schemas import SignIn
-from blueprints.auth.services import accounts
+from blueprints.auth.services import operators
 
 users = AppGroup("users", help="Make and look after accounts.")
 
@@ -25,7 +25,7 @@ def create_admin(email: str) -> None:
     try:
         address = parse_address(email)
         form = read_form(SignIn, MultiDict({"email": address, "password": ask_password()}))
-        new = accounts.create_admin(form.email, form.password)
+        new = operators.create_admin(form.email, form.password)
     except ValidationFailed as error:
         raise click.ClickException(
             " ".join(sentence for found in error.fields.values() for sentence in found)

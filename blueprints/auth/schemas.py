@@ -55,6 +55,32 @@ class Reauthenticate(In):
     password: Password
 
 
+class EditAccount(In):
+    name: text(100) | None = None  # type: ignore[valid-type]
+    username: Username | None = None
+
+
+class DeleteAccount(In):
+    password: Password
+
+
+class ChangeEmail(In):
+    new_email: Email
+    password: Password
+
+
+class ConfirmEmailChange(In):
+    token: Token
+
+
+class UndoEmailChange(In):
+    token: Token
+
+
+class NotMe(In):
+    token: Token
+
+
 class CreateToken(In):
     name: text(100)  # type: ignore[valid-type]
     expires_in_days: integer(1, 365) = 90  # type: ignore[valid-type]
@@ -130,6 +156,17 @@ class Sessions(Out):
     sessions: list[SessionRow]
 
 
+class EndedSession(Out):
+    """One session of the list that is over, and what ended it."""
+
+    ip_address: str
+    user_agent: str
+    ended_at: Timestamp
+    reason: str
+    by_ip_address: str | None
+    by_user_agent: str | None
+
+
 class TokenRow(Out):
     """One access token of the list, never its value."""
 
@@ -151,12 +188,21 @@ class TokenCreated(Out):
     value: str
 
 
+class Blocker(Out):
+    """One thing that must be settled before an account can be deleted, and the page where that is done."""
+
+    label: str
+    url: str | None = None
+
+
 class AccountPage(Out):
     """Everything on the account page."""
 
     user: UserOut
     sessions: list[SessionRow]
+    ended: list[EndedSession]
     tokens: list[TokenRow]
+    blockers: list[Blocker]
 
 
 class Person(Out):

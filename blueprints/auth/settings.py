@@ -10,6 +10,8 @@ class AuthSettings(BaseModel):
 
     password_min_length: int = Field(8, ge=8, le=64, description="Least characters of a password.")
     password_max_length: int = Field(128, ge=64, le=1024, description="Most characters of a password.")
+    verify_link_hours: int = Field(24, ge=1, le=168, description="Hours a link that proves an address works.")
+    reset_link_minutes: int = Field(60, ge=5, le=1440, description="Minutes a link for a new password works.")
     limit_sign_in_account: Limit = Field("10/5 minutes", description="Sign-ins an account; a known device is exempt.")
     limit_sign_in_ip: Limit = Field("20/5 minutes", description="Sign-ins an address (IPv6: a /64).")
     limit_sign_in_total: Limit = Field("1000/5 minutes", description="Sign-ins in all; a known device is exempt.")

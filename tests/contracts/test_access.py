@@ -17,6 +17,9 @@ ANYONE = {  # what is public is listed here by hand: a new public route is a dec
     "auth.sign_out",
     "auth.forgot_password",
     "auth.reset_password",
+    "auth.confirm_email_change",  # a mailed token is the key of these three
+    "auth.undo_email_change",
+    "auth.not_me",
     "teams.accept_invite",  # a mailed token is the key of these six
     "teams.preview_invite",
     "teams.reject_invite",

@@ -15,6 +15,7 @@ from blueprints.auth.lane import lane
 from blueprints.auth.models import AccessToken, User, UserSession
 from blueprints.auth.services import mailed, sessions
 from blueprints.auth.services.passwords import check_length, check_password, hash_password
+from blueprints.auth.services.sessions import End
 from blueprints.auth.settings import AuthSettings
 
 
@@ -50,8 +51,7 @@ def open_verified_account(
     user.email_verified_at = utc_now()
     with transaction(idx_users_email=Conflict):
         session.flush()
-    mailed.void_tokens(session, user.id, "verify-email")
-    mailed.void_tokens(session, user.id, "reset-password")
-    sessions.end_sessions(session, "a new owner of the mailbox", UserSession.user_id == user.id)
+    mailed.void_tokens(session, user.id)
+    sessions.end_sessions(session, End.NEW_OWNER, UserSession.user_id == user.id, by=None)
     session.execute(delete(AccessToken).where(AccessToken.user_id == user.id))
     return user

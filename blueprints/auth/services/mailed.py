@@ -1,19 +1,19 @@
 """Links that accounts mail: made, recognised once, and void when a newer one exists."""
 
+from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID, uuid4
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from app import mailed_tokens
+from app import limits, mailed_tokens, plugins
+from app.addresses import address_key
 from app.database import db, utc_now
 from app.errors import AppError
 from app.web import absolute_url
 from blueprints.auth.models import MailedToken, User
-
-LIFETIMES = {"verify-email": timedelta(hours=24), "reset-password": timedelta(hours=1)}
-PAGES = {"verify-email": "auth.verify_email", "reset-password": "auth.reset_password"}
+from blueprints.auth.settings import AuthSettings
 
 
 class InvalidToken(AppError):
@@ -21,6 +21,7 @@ class InvalidToken(AppError):
 
     code = "INVALID_TOKEN"
     message = "This link does not work any more. It may have been used, or a newer one was sent."
+    next_step = ("Back to sign in", "auth.sign_in")
 
 
 class InvalidVerification(InvalidToken):
@@ -31,28 +32,78 @@ class InvalidReset(InvalidToken):
     next_step = ("Ask for a new link", "auth.forgot_password")
 
 
-REFUSALS = {"verify-email": InvalidVerification, "reset-password": InvalidReset}
+class InvalidEmailChange(InvalidToken):
+    next_step = ("Ask for a new link", "auth.change_email")
 
 
-def make_token(session: Session, user_id: UUID, purpose: str) -> MailedToken:
-    """A new link for the user, who is locked; earlier ones of the same purpose are void from now on."""
-    void_tokens(session, user_id, purpose)
-    row = MailedToken(id=uuid4(), user_id=user_id, purpose=purpose, nonce=mailed_tokens.new_nonce())
+@dataclass(frozen=True)
+class Purpose:
+    """What a kind of link is for.
+
+    `protects` marks the links that undo harm. A newer one does not void them: whoever got into an account
+    could otherwise take the owner's link away by causing another mail.
+    """
+
+    name: str
+    page: str
+    lifetime: timedelta
+    refusal: type[InvalidToken] = InvalidToken
+    protects: bool = False
+
+
+PROTECTION = timedelta(hours=72)
+
+
+def purpose(name: str) -> Purpose:
+    """The purpose of a name, with the lifetime that is set."""
+    settings = plugins.current(AuthSettings)
+    match name:
+        case "verify-email":
+            return Purpose(name, "auth.verify_email", timedelta(hours=settings.verify_link_hours), InvalidVerification)
+        case "reset-password":
+            return Purpose(name, "auth.reset_password", timedelta(minutes=settings.reset_link_minutes), InvalidReset)
+        case "change-email":
+            hours = timedelta(hours=settings.verify_link_hours)
+            return Purpose(name, "auth.confirm_email_change", hours, InvalidEmailChange)
+        case "undo-change-email":
+            return Purpose(name, "auth.undo_email_change", PROTECTION, protects=True)
+        case "not-me":
+            return Purpose(name, "auth.not_me", PROTECTION, protects=True)
+    raise LookupError(name)
+
+
+def may_ask(address: str) -> bool:
+    """Whether anyone may cause another link to be mailed to an address this hour; counted, and never told."""
+    return limits.tried("mail-address", plugins.current(AuthSettings).limit_mail_address, address_key(address)) is None
+
+
+def make_token(session: Session, user: User, name: str, address: str | None = None) -> MailedToken:
+    """A new link for the user, who is locked, to be mailed to `address` or to the user's own.
+
+    Earlier ones of the same purpose are void from now on, unless it is one that protects.
+    """
+    what = purpose(name)
+    if not what.protects:
+        void_tokens(session, user.id, name)
+    row = MailedToken(id=uuid4(), user_id=user.id, purpose=name, nonce=mailed_tokens.new_nonce())
+    row.address = address or user.email
     row.key_id = mailed_tokens.key_id()
-    row.token_hash = mailed_tokens.digest(mailed_tokens.derive(purpose, row.id, row.nonce, row.key_id))
-    row.expires_at = utc_now() + LIFETIMES[purpose]
+    row.token_hash = mailed_tokens.digest(mailed_tokens.derive(name, row.id, row.nonce, row.key_id))
+    row.expires_at = utc_now() + what.lifetime
     session.add(row)
     session.flush()
     return row
 
 
-def void_tokens(session: Session, user_id: UUID, purpose: str) -> None:
-    """Make every open link of this purpose useless."""
-    mine = MailedToken.user_id == user_id, MailedToken.purpose == purpose, MailedToken.ended_at.is_(None)
+def void_tokens(session: Session, user_id: UUID, *names: str) -> None:
+    """Make every open link of these purposes useless; of all purposes when none is named."""
+    mine = [MailedToken.user_id == user_id, MailedToken.ended_at.is_(None)]
+    if names:
+        mine.append(MailedToken.purpose.in_(names))
     session.execute(update(MailedToken).where(*mine).values(ended_at=utc_now()))
 
 
-def find_user(token: str, purpose: str) -> User:
+def find_user(token: str, name: str) -> User:
     """Whose open link this is, without using it up.
 
     :raises InvalidToken:
@@ -60,34 +111,57 @@ def find_user(token: str, purpose: str) -> User:
     query = (
         select(User)
         .join(MailedToken, MailedToken.user_id == User.id)
-        .where(MailedToken.token_hash == mailed_tokens.digest(token), MailedToken.purpose == purpose)
+        .where(MailedToken.token_hash == mailed_tokens.digest(token), MailedToken.purpose == name)
         .where(MailedToken.ended_at.is_(None), MailedToken.expires_at > utc_now(), User.disabled_at.is_(None))
     )
     user = db.session.scalar(query)
     if user is None:
-        raise REFUSALS[purpose]
+        raise purpose(name).refusal
     return user
 
 
-def use_token(session: Session, token: str, purpose: str) -> User:
-    """Use a link up, once; returns whose it is, locked. Of ten at the same moment one succeeds.
+def use_token(session: Session, token: str, name: str) -> tuple[User, str]:
+    """Use a link up, once; returns whose it is, locked, and the address it was mailed to.
 
+    Of ten at the same moment one succeeds.
     :raises InvalidToken:
     """
-    mine = MailedToken.token_hash == mailed_tokens.digest(token), MailedToken.purpose == purpose
+    mine = MailedToken.token_hash == mailed_tokens.digest(token), MailedToken.purpose == name
     # A user is locked before their links, here as everywhere: else two requests could wait for each other.
     whose = select(User).join(MailedToken, MailedToken.user_id == User.id).where(*mine)
     user = session.scalar(whose.with_for_update(of=User))
     still_open = MailedToken.ended_at.is_(None), MailedToken.expires_at > utc_now()
-    use = update(MailedToken).where(*mine, *still_open).values(ended_at=utc_now())
-    if user is None or user.disabled_at is not None or not session.execute(use).rowcount:  # type: ignore[attr-defined]
-        raise REFUSALS[purpose]
-    return user
+    use = update(MailedToken).where(*mine, *still_open).values(ended_at=utc_now()).returning(MailedToken.address)
+    used = session.execute(use).first() if user is not None and user.disabled_at is None else None
+    if user is None or used is None:
+        raise purpose(name).refusal
+    address = used.address or user.email  # links of before addresses were kept
+    if name in ("verify-email", "reset-password") and address_key(address) != user.email_key:
+        raise purpose(name).refusal  # it proves a mailbox that is not the account's any more
+    return user, address
 
 
-def link(token_id: UUID) -> str | None:
-    """The address to mail for a token's row, derived anew; None when the link is void."""
+@dataclass(frozen=True)
+class Link:
+    """An open link as it is mailed."""
+
+    url: str
+    address: str | None
+    lasts: str
+
+
+def find_link(token_id: UUID) -> Link | None:
+    """The link of a token's row, derived anew; None when it is void."""
     row = db.session.get(MailedToken, token_id)
     if row is None or row.ended_at is not None or row.expires_at < utc_now():
         return None
-    return absolute_url(PAGES[row.purpose], token=mailed_tokens.derive(row.purpose, row.id, row.nonce, row.key_id))
+    token = mailed_tokens.derive(row.purpose, row.id, row.nonce, row.key_id)
+    what = purpose(row.purpose)
+    return Link(absolute_url(what.page, token=token), row.address, in_words(what.lifetime))
+
+
+def in_words(span: timedelta) -> str:
+    """`24 hours`, `1 hour`, `45 minutes`."""
+    minutes = int(span.total_seconds() // 60)
+    count, unit = (minutes // 60, "hour") if minutes % 60 == 0 else (minutes, "minute")
+    return f"{count} {unit}{'' if count == 1 else 's'}"

@@ -13,6 +13,7 @@ from app.errors import ValidationFailed
 from blueprints.auth.settings import AuthSettings
 
 SCHEME = "bcrypt-sha384"  # bcrypt over base64(HMAC-SHA-384(pepper, password)): 64 bytes, under its 72
+NO_PASSWORD = ""  # fits nothing: only a mailed link helps
 
 
 def check_length(password: str, field: str) -> None:

@@ -58,10 +58,11 @@ def test_forgetting_is_the_same_answer_for_everyone(app, people, either, outbox,
     assert len(outbox()) == before
 
 
-def test_an_unknown_address_leaves_no_row_but_the_count(app, program):
+def test_an_unknown_address_leaves_no_row_but_the_counts_and_the_job(app, program, outbox):
     before = row_counts(app)
     forgot(program, "nobody@example.com")
-    assert row_counts(app) == before | {"limit_hits": before["limit_hits"] + 2}
+    assert row_counts(app) == before | {"limit_hits": before["limit_hits"] + 2, "jobs": before["jobs"] + 1}
+    assert outbox() == []
 
 
 def test_reset_password(app, people, either, token, mails):
@@ -72,9 +73,9 @@ def test_reset_password(app, people, either, token, mails):
     assert answer.status == succeeds(either)
     if either.is_browser:
         assert answer.location == "/auth/sign-in"
-        assert "Your password is set. Sign in with it." in either.get("/auth/sign-in").text
+        assert "Your password is set, and 3 sessions have ended." in either.get("/auth/sign-in").text
     else:
-        assert answer.data == {"message": "Your password is set. Sign in with it."}
+        assert answer.data == {"message": "Your password is set, and 3 sessions have ended. Sign in with it."}
     assert "session" not in cookies(answer)
     assert not works(either)
     assert [works(client) for client in (*sessions, Program(app, value))] == [False, False, False]

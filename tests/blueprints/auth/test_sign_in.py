@@ -4,7 +4,7 @@ import pytest
 
 from app.database import utc_now
 from blueprints.auth.models import Device, User, UserSession
-from blueprints.auth.services import accounts
+from blueprints.auth.services import sign_ins
 from tests.blueprints.auth.support import (
     NEW_PASSWORD,
     TIME,
@@ -78,9 +78,11 @@ def test_the_cookies_in_production(make_app):
         assert morsel["httponly"]
 
 
-def test_a_known_device_gets_no_second_cookie(either):
-    sign_in(either)
-    assert "device" not in cookies(sign_in(either))
+def test_a_known_device_keeps_its_cookie_for_another_year(either):
+    first = cookies(sign_in(either))["device"]
+    either.submit("/auth/sign-out", _page="/auth/account")
+    again = cookies(sign_in(either))["device"]
+    assert (again.value, again["max-age"]) == (first.value, str(365 * 86400))
     assert count(Device) == 2  # the one of the fixture's program, and this
 
 
@@ -127,7 +129,7 @@ def test_every_refusal_costs_one_hash(app, people, program, monkeypatch):
     people.verified("bob@example.com")
     change(User, User.email == "bob@example.com", disabled_at=utc_now())
     checked = []
-    real = accounts.verify_password
+    real = sign_ins.verify_password
     monkeypatch.setattr(
         "blueprints.auth.services.passwords.bcrypt.checkpw",
         lambda password, hashed: checked.append(hashed[:7]) or False,
@@ -245,14 +247,14 @@ def test_sessions_that_ran_out_do_not_push_out_others(app):
 @pytest.mark.parametrize("meanwhile", [{"password_hash": "$2b$04$another"}, {"disabled_at": utc_now()}])
 def test_what_changes_while_the_password_is_checked_counts(app, either, monkeypatch, meanwhile):
     """The password is changed, or the account disabled, between the check and the session."""
-    real = accounts.verify_password
+    real = sign_ins.verify_password
 
     def verify_password(password, stored):
         fits = real(password, stored)
         at_once(1, lambda number: change_in_a_process_of_its_own(app, meanwhile))
         return fits
 
-    monkeypatch.setattr(accounts, "verify_password", verify_password)
+    monkeypatch.setattr(sign_ins, "verify_password", verify_password)
     answer = sign_in(either)
     assert answer.status == 401
     assert "session" not in cookies(answer)

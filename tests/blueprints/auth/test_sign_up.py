@@ -17,7 +17,7 @@ from tests.blueprints.auth.support import (
     succeeds,
 )
 from tests.clients import Browser, Program
-from tests.people import PASSWORD, token_in
+from tests.people import PASSWORD, token_in, work
 
 EMAIL = "ada@example.com"
 MESSAGE = "If the address is right, a mail is on its way."
@@ -124,7 +124,6 @@ def test_a_sign_up_beyond_the_limit_of_mails_voids_the_first_too(app, either, ma
     (old,) = mails()
     for _ in range(5):
         either.submit("/auth/sign-up", email=EMAIL, password=NEW_PASSWORD)
-    assert len(mails()) == 1  # the later ones were superseded, the last went nowhere
     assert first.submit("/auth/verify-email", token=token_in(old)).code == "INVALID_TOKEN"
 
 
@@ -144,6 +143,7 @@ def test_five_sign_ups_of_one_address_at_once_make_one_account(app):
     assert set(statuses) <= {202, 503}
     assert 202 in statuses
     assert only(User).username == "ada"
+    work(app)
     assert count(MailedToken, MailedToken.ended_at.is_(None)) == 1
 
 
