@@ -15,7 +15,6 @@ from app.web import View
 
 REF = "#/components/schemas/{model}"
 LINE = r"^[^\u0000-\u001f\u007f]*$"
-LINES = r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]*$"
 WORDS = r"^[^\u0000-\u001f\u007f]*[^\s\u0000-\u001f\u007f][^\u0000-\u001f\u007f]*$"  # trimmed, something is left
 META = {
     "type": "object",
@@ -76,7 +75,7 @@ def build(app: Flask) -> dict[str, Any]:
         "servers": [{"url": app.config["BASE_URL"]}],
         "paths": dict(sorted(paths.items())),
         "components": {
-            "schemas": {"Meta": META, "Error": ERROR, **loosen(schemas.get("$defs", {}))},
+            "schemas": {"Meta": META, "Error": ERROR, **schemas.get("$defs", {})},
             "securitySchemes": {
                 "session": {"type": "apiKey", "in": "cookie", "name": app.config["SESSION_TOKEN_COOKIE"]},
                 "token": {"type": "http", "scheme": "bearer"},
@@ -169,14 +168,3 @@ def refusals(rule: UrlRule, view: View) -> dict[int, set[str]]:
     for error in possible:
         found.setdefault(error.status, set()).add(error.code)
     return found
-
-
-def loosen(schemas: dict[str, Any]) -> dict[str, Any]:
-    """Say that several lines are fine where a field is marked Multiline."""
-    for schema in schemas.values():
-        for part in schema.get("properties", {}).values():
-            for kind in (part, *part.get("anyOf", ())):
-                if kind.get("x-lines"):
-                    kind["pattern"] = LINES
-                    del kind["x-lines"]
-    return schemas

@@ -11,7 +11,6 @@ from typing import Annotated, Any, ClassVar, get_args, get_origin
 from pydantic import (
     AfterValidator,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     PlainSerializer,
@@ -21,6 +20,7 @@ from pydantic import (
     field_validator,
 )
 from pydantic.alias_generators import to_camel
+from pydantic_core import core_schema
 from werkzeug.datastructures import MultiDict
 
 from app.addresses import parse_address
@@ -30,6 +30,7 @@ from app.errors import BadRequest, ValidationFailed
 MAX_DEPTH = 20
 CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 CONTROL_BUT_LINES = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+LINES = r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]*$"  # the same in OpenAPI
 
 
 @dataclass(frozen=True)
@@ -38,25 +39,44 @@ class Secret:
 
 
 @dataclass(frozen=True)
-class Multiline:
-    """Marks a text that may hold line breaks and tabs."""
+class Line:
+    """One line of text, trimmed, 1 to `most` characters: `Annotated[str, Line(100)]`."""
+
+    most: int
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> core_schema.CoreSchema:
+        return core_schema.str_schema(strip_whitespace=True, min_length=1, max_length=self.most)
 
 
-def text(max_length: int) -> Any:
-    """One line of text, trimmed, 1 to `max_length` characters."""
-    return Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=max_length)]
+@dataclass(frozen=True)
+class Lines:
+    """Text of several lines, trimmed, 1 to `most` characters: `Annotated[str, Lines(1000)]`."""
 
+    most: int
 
-def long_text(max_length: int) -> Any:
-    """Text of several lines, trimmed, 1 to `max_length` characters."""
-    return Annotated[
-        text(max_length), BeforeValidator(unix_lines), Multiline(), Field(json_schema_extra={"x-lines": True})
-    ]
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> core_schema.CoreSchema:
+        text = core_schema.str_schema(strip_whitespace=True, min_length=1, max_length=self.most)
+        return core_schema.no_info_before_validator_function(unix_lines, text)
+
+    def __get_pydantic_json_schema__(self, schema: core_schema.CoreSchema, handler: Any) -> dict[str, Any]:
+        return handler(schema) | {"pattern": LINES}
 
 
 def unix_lines(value: Any) -> Any:
     """The line breaks of a form, `\\r\\n`, as `\\n`; anything but text passes."""
     return value.replace("\r\n", "\n") if isinstance(value, str) else value
+
+
+@dataclass(frozen=True)
+class Whole:
+    """A whole number between two bounds: `Annotated[int, Whole(1, 365)]`."""
+
+    at_least: int | None = None
+    at_most: int | None = None
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> core_schema.CoreSchema:
+        number = core_schema.int_schema(ge=self.at_least, le=self.at_most)
+        return core_schema.no_info_before_validator_function(whole, number)
 
 
 def whole(value: Any) -> Any:
@@ -68,12 +88,6 @@ def whole(value: Any) -> Any:
     return value
 
 
-def integer(at_least: int, at_most: int) -> Any:
-    """A whole number between two bounds; put on from outside, OpenAPI would not show them."""
-    return Annotated[int, Field(ge=at_least, le=at_most), BeforeValidator(whole)]
-
-
-Integer = Annotated[int, BeforeValidator(whole)]
 Password = Annotated[
     str, StringConstraints(min_length=1, max_length=1024), Secret(), Field(json_schema_extra={"format": "password"})
 ]
@@ -100,7 +114,7 @@ class In(BaseModel):
     def refuse_controls(cls, value: Any, info: Any) -> Any:
         """Refuse NUL, other control characters and lone surrogates in every text."""
         if isinstance(value, str):
-            multiline = any(isinstance(mark, Multiline) for mark in metadata_of(cls, info.field_name))
+            multiline = any(isinstance(mark, Lines) for mark in metadata_of(cls, info.field_name))
             if (CONTROL_BUT_LINES if multiline else CONTROL_CHARACTERS).search(value):
                 raise ValueError("This contains characters that are not allowed.")
         return value

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import AliasChoices, Field, StringConstraints
 
-from app.schemas import Email, In, Out, Password, Timestamp, Token, integer, text
+from app.schemas import Email, In, Line, Out, Password, Timestamp, Token, Whole
 
 UserType = Literal["creator", "investor", "production"]
 Username = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{3,30}$")]
@@ -15,7 +15,7 @@ Username = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{3,30}$")]
 class SignUp(In):
     email: Email
     password: Password
-    name: text(100) | None = None  # type: ignore[valid-type]
+    name: Annotated[str, Line(100)] | None = None
     username: Username | None = None
     user_type: UserType = "creator"
 
@@ -56,7 +56,7 @@ class Reauthenticate(In):
 
 
 class EditAccount(In):
-    name: text(100) | None = None  # type: ignore[valid-type]
+    name: Annotated[str, Line(100)] | None = None
     username: Username | None = None
 
 
@@ -82,8 +82,8 @@ class NotMe(In):
 
 
 class CreateToken(In):
-    name: text(100)  # type: ignore[valid-type]
-    expires_in_days: integer(1, 365) = 90  # type: ignore[valid-type]
+    name: Annotated[str, Line(100)]
+    expires_in_days: Annotated[int, Whole(1, 365)] = 90
 
 
 class UserOut(Out):

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, Field, WithJsonSchema
 
-from app.schemas import Email, In, Out, Password, Timestamp, Token, long_text, text
+from app.schemas import Email, In, Line, Lines, Out, Password, Timestamp, Token
 from blueprints.auth import SessionOut, UserOut, UserType
 from blueprints.teams.roles import DEFAULT, INVITED
 
@@ -29,14 +29,14 @@ InvitedRole = Annotated[str, AfterValidator(invited_role), WithJsonSchema({"type
 
 
 class CreateTeam(In):
-    name: text(100)  # type: ignore[valid-type]
-    description: long_text(2000) | None = None  # type: ignore[valid-type]
+    name: Annotated[str, Line(100)]
+    description: Annotated[str, Lines(2000)] | None = None
 
 
 class InviteToTeam(In):
     email: Email
     role: InvitedRole = DEFAULT
-    message: long_text(1000) | None = None  # type: ignore[valid-type]
+    message: Annotated[str, Lines(1000)] | None = None
 
 
 class Invite(InviteToTeam):
@@ -49,7 +49,7 @@ class AcceptInvitation(In):
     """All of it only for who has no account yet: the password opens one."""
 
     password: Password | None = None
-    name: text(100) | None = None  # type: ignore[valid-type]
+    name: Annotated[str, Line(100)] | None = None
     user_type: UserType = "creator"
 
 

@@ -24,7 +24,10 @@ EXAMPLES = settings(
     suppress_health_check=list(HealthCheck),
 )
 UNGUESSABLE = {  # takes a mailed token, or a new password whose rules are settings
+    "/api/auth/change-email/confirm",
+    "/api/auth/change-email/undo",
     "/api/auth/change-password",
+    "/api/auth/not-me",
     "/api/auth/reset-password",
     "/api/auth/sign-up",
     "/api/auth/verify-email",

@@ -1,13 +1,13 @@
 """What may come in: strict JSON, patient forms, one model, and sentences for people."""
 
 import json
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 from werkzeug.datastructures import MultiDict
 
 from app.errors import BadRequest, ValidationFailed
-from app.schemas import Email, In, Integer, Password, is_secret, prefill, read_form, read_json, read_query, text
+from app.schemas import Email, In, Line, Password, Whole, is_secret, prefill, read_form, read_json, read_query
 from tests.plugins.sample import EditThing, Enter, NewThing, Search
 
 CHARACTERS = "This contains characters that are not allowed."
@@ -18,7 +18,7 @@ class Invited(In):
 
     email: Email | None = None
     password: Password | None = None
-    days: Integer = 7
+    days: Annotated[int, Whole()] = 7
     ratio: float | None = None
 
 
@@ -217,8 +217,8 @@ def test_the_kelvin_sign_is_no_k():
 
 def test_a_field_has_one_sentence_for_each_fault():
     class Two(In):
-        first: text(3)  # type: ignore[valid-type]
-        second: text(3)  # type: ignore[valid-type]
+        first: Annotated[str, Line(3)]
+        second: Annotated[str, Line(3)]
 
     assert fields_of(json_of, Two, {"first": "long text"}) == {
         "first": ["Use at most 3 characters."],

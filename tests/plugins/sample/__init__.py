@@ -1,6 +1,6 @@
 """A blueprint of one's own, as `BLUEPRINTS=tests.plugins.sample` names it: one view of every kind."""
 
-from typing import Literal
+from typing import Annotated, Literal
 from uuid import UUID, uuid4
 
 from flask import Response, abort
@@ -10,7 +10,7 @@ from app import access, database
 from app.errors import AppError, BadRequest, Conflict, Forbidden, NotFound, RateLimited, ServiceUnavailable
 from app.mail import mail_job
 from app.plugins import Mount, NavItem, Plugin, current
-from app.schemas import In, Integer, Message, Nothing, Out, Password, Token, long_text, text
+from app.schemas import In, Line, Lines, Message, Nothing, Out, Password, Token, Whole
 from app.web import Blueprint, Done, absolute_url, done
 
 bp = Blueprint("sample")
@@ -40,27 +40,27 @@ class DeadLink(AppError):
 
 
 class NewThing(In):
-    thing_name: text(20)  # type: ignore[valid-type]
-    note: long_text(200) | None = None  # type: ignore[valid-type]
+    thing_name: Annotated[str, Line(20)]
+    note: Annotated[str, Lines(200)] | None = None
     kind: Literal["big", "small"] = "big"
     is_public: bool = False
-    weight: Integer | None = None
+    weight: Annotated[int, Whole()] | None = None
 
 
 class EditThing(In):
-    thing_name: text(20) | None = None  # type: ignore[valid-type]
-    note: long_text(200) | None = None  # type: ignore[valid-type]
+    thing_name: Annotated[str, Line(20)] | None = None
+    note: Annotated[str, Lines(200)] | None = None
     kind: Literal["big", "small"] = "big"
 
 
 class Enter(In):
-    name: text(20)  # type: ignore[valid-type]
+    name: Annotated[str, Line(20)]
     password: Password
     token: Token | None = None
 
 
 class Search(In):
-    limit: Integer = 50
+    limit: Annotated[int, Whole()] = 50
 
 
 class Thing(Out):
