@@ -129,6 +129,8 @@ class Gate:
         cookie = g.get("session_cookie")
         if cookie is not None:
             self._send_cookie(response, "SESSION_TOKEN_COOKIE", *cookie)
+            if not cookie[0]:  # what a front end kept for the one who leaves; the device stays known
+                response.headers["Clear-Site-Data"] = '"storage"'
         device = g.get("device_cookie")
         if device is not None:
             self._send_cookie(response, "DEVICE_COOKIE", device, YEAR_SECONDS)

@@ -38,6 +38,23 @@ def test_sign_out(app, signed_in):
         assert answer.data == {"message": "You are signed out."}
 
 
+def test_the_browser_is_asked_to_forget_what_it_kept(signed_in):
+    assert "Clear-Site-Data" not in signed_in.get("/auth/account").response.headers
+    answer = signed_in.submit("/auth/sign-out", _page="/auth/account")
+    assert answer.response.headers["Clear-Site-Data"] == '"storage"'
+    assert cookie(signed_in, "device"), "a known device stays one"
+
+
+def test_with_a_token_beside_it_the_cookies_session_ends(app, ada):
+    """The token decides who calls; what is signed out is the browser."""
+    token = ada.submit("/auth/tokens", name="Export").data["value"]
+    value = cookie(ada)
+    answer = ada.post("/auth/sign-out", headers={"Authorization": f"Bearer {token}"})
+    assert deleted(answer) == ["session"]
+    assert with_cookie(Program(app), value).get("/auth/session").status == 401
+    assert Program(app, token).get("/auth/session").status == 200
+
+
 def test_signing_out_twice_is_fine(either):
     for _ in range(2):
         answer = either.submit("/auth/sign-out")
