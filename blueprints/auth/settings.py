@@ -1,8 +1,27 @@
-"""Settings of accounts: the password's bounds and the limits."""
+"""Settings of accounts: passwords, the life of mailed links, and the limits."""
 
-from pydantic import BaseModel, Field
+import re
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, Field
 
 from app.limits import Limit
+
+RANGE_URL = re.compile(
+    r"https?://([a-z0-9.-]+|\[[0-9a-f:.]+\])(:[0-9]+)?/([a-z0-9._~%/-]*/)?", re.IGNORECASE | re.ASCII
+)
+
+
+def check_range_url(value: str) -> str:
+    """An address to whose end the first digits of a hash are added."""
+    try:
+        fits = RANGE_URL.fullmatch(value) is not None and urlsplit(value).port != 0
+    except ValueError:  # no such port, no such IPv6 address
+        fits = False
+    if not fits:
+        raise ValueError("write it like https://api.pwnedpasswords.com/range/")
+    return value
 
 
 class AuthSettings(BaseModel):
@@ -10,6 +29,9 @@ class AuthSettings(BaseModel):
 
     password_min_length: int = Field(8, ge=8, le=64, description="Least characters of a password.")
     password_max_length: int = Field(128, ge=64, le=1024, description="Most characters of a password.")
+    breached_passwords_url: Annotated[str, AfterValidator(check_range_url)] | None = Field(
+        None, description="`https://api.pwnedpasswords.com/range/` asks Have I Been Pwned about each new password."
+    )
     verify_link_hours: int = Field(24, ge=1, le=168, description="Hours a link that proves an address works.")
     reset_link_minutes: int = Field(60, ge=5, le=1440, description="Minutes a link for a new password works.")
     limit_sign_in_account: Limit = Field("10/5 minutes", description="Sign-ins an account; a known device is exempt.")

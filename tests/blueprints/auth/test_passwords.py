@@ -50,7 +50,7 @@ def test_lengths_are_settings(make_app):
         assert program.submit("/auth/sign-up", email=EMAIL, password=password).status == 202
 
 
-@pytest.mark.parametrize("password", ["password", "aaaaaaaa", "        ", "ada@example.org"])
+@pytest.mark.parametrize("password", ["unhurried", "aaaaaaaa", "        ", "ada@example.org"])
 def test_there_is_no_composition_rule(app, password):
     check_password(password, EMAIL, "password")
 
@@ -88,21 +88,41 @@ def test_a_plain_hash_verifies_and_is_rehashed_at_sign_in(ada, either, version):
         assert only(User).password_hash.startswith("bcrypt-sha384$")
 
 
-def test_a_long_password_of_an_earlier_system_verifies(ada, program):
-    plain = bcrypt.hashpw(b"x" * 72, bcrypt.gensalt(4)).decode()
+@pytest.mark.parametrize("version", ["2a", "2b", "2y"])
+@pytest.mark.parametrize("password", ["x" * 100, "x" * 71 + "\u00fc" * 9])
+def test_a_plain_hash_knows_72_bytes_until_it_is_rehashed(ada, program, version, password):
+    """Also where they end inside a letter."""
+    plain = bcrypt.hashpw(password.encode()[:72], bcrypt.gensalt(4)).decode().replace("$2b$", f"${version}$")
     change(User, password_hash=plain)
-    assert program.submit("/auth/sign-in", email=EMAIL, password="x" * 100).status == 200
+    assert program.submit("/auth/sign-in", email=EMAIL, password=password[:71]).status == 401
+    assert program.submit("/auth/sign-in", email=EMAIL, password=password).status == 200
+    assert program.submit("/auth/sign-in", email=EMAIL, password=password[:-1]).status == 401
 
 
 def test_an_earlier_pepper_verifies_and_is_replaced_at_sign_in(ada, make_app):
+    newest, password = "a newer pepper for the tests", "correct horse battery"
+    newer = make_app(PASSWORD_PEPPER=newest, PASSWORD_PEPPER_FALLBACKS=f"unrelated, {PEPPER}")
     before = only(User).password_hash
-    newer = make_app(PASSWORD_PEPPER="a newer pepper for the tests", PASSWORD_PEPPER_FALLBACKS=f"unrelated, {PEPPER}")
-    password = "correct horse battery"
+    assert Program(newer).submit("/auth/sign-in", email=EMAIL, password="correct horse batterx").status == 401
+    assert only(User).password_hash == before
     assert Program(newer).submit("/auth/sign-in", email=EMAIL, password=password).status == 200
     after = only(User).password_hash
     assert after.split("$")[1] != before.split("$")[1]
-    without = make_app(PASSWORD_PEPPER="a newer pepper for the tests")
+    assert Program(newer).submit("/auth/sign-in", email=EMAIL, password=password).status == 200
+    assert only(User).password_hash == after, "it is hashed anew once"
+    without = make_app(PASSWORD_PEPPER=newest)
     assert Program(without).submit("/auth/sign-in", email=EMAIL, password=password).status == 200
+
+
+def test_the_first_pepper_is_the_one_for_new_hashes(make_app):
+    newest = "a newer pepper for the tests"
+    with make_app(PASSWORD_PEPPER=newest, PASSWORD_PEPPER_FALLBACKS=f"{PEPPER}, unrelated").app_context():
+        stored = hash_password("correct horse")
+        assert not needs_rehash(stored)
+    with make_app(PASSWORD_PEPPER=newest).app_context():
+        assert verify_password("correct horse", stored)
+    with make_app(PASSWORD_PEPPER=PEPPER, PASSWORD_PEPPER_FALLBACKS="unrelated").app_context():
+        assert not verify_password("correct horse", stored)
 
 
 def test_without_its_pepper_a_hash_fits_nothing(ada, make_app):
@@ -110,10 +130,13 @@ def test_without_its_pepper_a_hash_fits_nothing(ada, make_app):
     assert other.submit("/auth/sign-in", email=EMAIL, password="correct horse battery").code == "INVALID_CREDENTIALS"
 
 
-def test_a_higher_cost_is_taken_over_at_sign_in(ada, make_app):
-    costlier = Program(make_app(BCRYPT_COST="5"))
-    assert costlier.submit("/auth/sign-in", email=EMAIL, password="correct horse battery").status == 200
-    assert "$2b$05$" in only(User).password_hash
+@pytest.mark.parametrize("cost", ["5", "4"])
+def test_another_cost_is_taken_over_at_sign_in(ada, make_app, cost):
+    with make_app(BCRYPT_COST="4" if cost == "5" else "5").app_context():
+        change(User, password_hash=hash_password("correct horse battery"))
+    program = Program(make_app(BCRYPT_COST=cost))
+    assert program.submit("/auth/sign-in", email=EMAIL, password="correct horse battery").status == 200
+    assert f"$2b$0{cost}$" in only(User).password_hash
 
 
 def test_the_usual_cost_is_twelve(app):
