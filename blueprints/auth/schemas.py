@@ -1,15 +1,29 @@
 """What may come into accounts, and what the outside may see of them."""
 
+import re
 from datetime import datetime
 from typing import Annotated, Any, ClassVar, Literal
 from uuid import UUID
 
-from pydantic import AliasChoices, Field, StringConstraints
+from pydantic import AfterValidator, AliasChoices, Field, WithJsonSchema
 
 from app.schemas import Email, In, Line, Out, Password, Timestamp, Token, Whole
 
 UserType = Literal["creator", "investor", "production"]
-Username = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{3,30}$")]
+USERNAME = r"^[a-z0-9_]{3,30}$"
+
+
+def check_username(value: str) -> str:
+    """A username.
+
+    :raises ValueError: it has another form; the text is for people.
+    """
+    if not re.fullmatch(USERNAME.strip("^$"), value):
+        raise ValueError("Use 3 to 30 of the letters a to z, digits and underscores.")
+    return value
+
+
+Username = Annotated[str, AfterValidator(check_username), WithJsonSchema({"type": "string", "pattern": USERNAME})]
 
 
 class SignUp(In):

@@ -10,7 +10,7 @@ document.addEventListener("securitypolicyviolation", (event) =>
 """
 # The places that Tab must reach; of a group of radio buttons it reaches one.
 STOPS = """() => {
-    const all = document.querySelectorAll("a[href], button, input, select, textarea, iframe, [tabindex='0']");
+    const all = document.querySelectorAll("a[href], button, input, select, textarea, summary, iframe, [tabindex='0']");
     const groups = new Set();
     window.stops = [...all].filter((place) => {
         if (place.type === "hidden" || place.disabled || !place.checkVisibility()) return false;

@@ -1,22 +1,15 @@
 """People, teams, mails and numbers for the pages to show: long names and long addresses among them."""
 
-import re
-import time
 from dataclasses import dataclass, field
-from typing import Any
 from uuid import uuid4
 
-from playwright.sync_api import APIResponse, Browser, BrowserContext
+from playwright.sync_api import Browser
 
-from tests.browser.watch import Complaints
+from tests.browser import past
+from tests.browser.person import PASSWORD, Person, sign_up
 from tests.live import Live, flask
 
-PASSWORD = "correct horse battery"
 INES, JONAS, NOOR, ADMIN = "ines@example.com", "jonas@example.com", "noor@example.com", "admin@example.com"
-AGENTS = (
-    "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 Version/17.5 Mobile Safari/604.1",
-    "Mozilla/5.0 (Macintosh; Intel Mac OS X 10.15; rv:126.0) Gecko/20100101 Firefox/126.0",
-)
 TEAMS = (
     ("Harbour Lights", "A six-part series about the night shift of a ferry port. We pitch it in Rotterdam in March."),
     ("Saltwater", None),
@@ -44,42 +37,6 @@ TRAFFIC = (  # method, route, requests, failures among them, seconds
 FAILURES = ((TimeoutError(), 2), (ConnectionRefusedError(), 1))  # error, and how many people met it
 
 
-class Person:
-    """Somebody with a browser of their own, who does the preliminaries over JSON."""
-
-    def __init__(self, chromium: Browser, live: Live) -> None:
-        self.context: BrowserContext = chromium.new_context(base_url=live.base_url)
-        self.complaints = Complaints(self.context)
-
-    def post(self, path: str, agent: str | None = None, **values: Any) -> Any:
-        headers = {"User-Agent": agent} if agent else {}
-        return data_of(self.context.request.post(f"/api{path}", data=values, headers=headers))
-
-    def mails(self) -> Any:
-        """Every mail so far, newest first."""
-        return data_of(self.context.request.get("/api/dev/mailbox"))["messages"]
-
-    def mail_to(self, address: str, words: str) -> Any:
-        """The newest mail to an address with these words in its subject; it is kept within two seconds."""
-        for _ in range(40):
-            for mail in self.mails():
-                if mail["to"] == address and words in mail["subject"]:
-                    return mail
-            time.sleep(0.1)
-        raise AssertionError(f"no mail to {address} about {words}")
-
-    def mailed_token(self, address: str, words: str) -> str:
-        found = re.search(r"(?:\?token=|/team/invite/)(\S+)", self.mail_to(address, words)["text"])
-        assert found
-        return found.group(1)
-
-
-def data_of(response: APIResponse) -> Any:
-    body = response.json()
-    assert body["success"], body
-    return body["data"]
-
-
 @dataclass
 class World:
     """Who looks at pages, by name, and what stands for the braces in their paths."""
@@ -90,9 +47,9 @@ class World:
 
 def build(chromium: Browser, live: Live) -> World:
     """Make the world on a service, through its API alone but for the numbers of the dashboard."""
-    names = ("guest", "ines", "jonas", "noor", "admin")
+    names = ("guest", "ines", "jonas", "noor", "admin", "ended")
     world = World({name: Person(chromium, live) for name in names})
-    guest, ines, jonas, noor, admin = world.people.values()
+    guest, ines, jonas, noor, admin, ended = world.people.values()
     sign_up(ines, INES, "Ines Carvalho", username="ines_c", userType="production")
     sign_up(noor, NOOR, "Noor El-Amin")
     teams = [make_team(ines, name, description) for name, description in TEAMS]
@@ -106,11 +63,12 @@ def build(chromium: Browser, live: Live) -> World:
     invite(ines, teams[2], NOOR, "member", message="Your night scenes are what this needs.")
     refused = invite(ines, teams[1], "refused@example.com", "member")
     guest.post("/teams/invites/reject", token=refused)
-    for agent in AGENTS:
+    past.end_sessions(ines, INES, Person(chromium, live), Person(chromium, live), ended)
+    for agent in (past.IPHONE, past.MAC):
         Person(chromium, live).post("/auth/sign-in", agent, email=INES, password=PASSWORD)
     for name in ("Slate importer", "Nightly export of everything that was pitched in the season before this one"):
         ines.post("/auth/tokens", name=name, expiresInDays=365)
-    every_mail(guest, noor)
+    links = past.every_mail(guest, NOOR, lambda: Person(chromium, live))
     flask(live.environ, "users", "create-admin", ADMIN, typed=f"{PASSWORD}\n")
     admin.post("/auth/sign-in", email=ADMIN, password=PASSWORD)
     busy_hour(live)
@@ -122,22 +80,9 @@ def build(chromium: Browser, live: Live) -> World:
         "stranger": ines.mailed_token(long_address, "Invitation"),
         "invited": ines.mailed_token(NOOR, "Invitation"),
         "refused": refused,
+        **links,
     }
     return world
-
-
-def sign_up(person: Person, email: str, name: str, **more: str) -> None:
-    person.post("/auth/sign-up", email=email, password=PASSWORD, name=name, **more)
-    assert person.post("/auth/verify-email", token=person.mailed_token(email, "Confirm"))["session"]
-
-
-def every_mail(guest: Person, noor: Person) -> None:
-    """Cause the kinds of mail that nothing else here does."""
-    guest.post("/auth/sign-up", email=NOOR, password=PASSWORD)
-    guest.post("/auth/forgot-password", email=NOOR)
-    noor.post("/auth/change-password", currentPassword=PASSWORD, newPassword=PASSWORD)
-    for subject in ("already have", "Reset", "was changed"):
-        noor.mail_to(NOOR, subject)
 
 
 def make_team(owner: Person, name: str, description: str | None) -> str:

@@ -1,10 +1,12 @@
 """Every template compiles, and none works around the content security policy or the escaping."""
 
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from app import mail
 from config.settings import ROOT
 
 TEMPLATES = ROOT / "templates"
@@ -75,3 +77,78 @@ def test_every_view_template_belongs_to_a_view(app):
         name = name_of(path)
         if not name.startswith("emails/"):
             assert name in used or f'"{name}"' in text or f"'{name}'" in text, name
+
+
+AT = datetime(2026, 11, 24, 10, 2, tzinfo=UTC)
+CHROME = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/537.36 Chrome/126.0.0.0 Safari/537.36"
+
+
+def end_of(reason: str, by: str | None) -> dict[str, object]:
+    """A session that is over, as the templates get it, ended from the address `by`."""
+    who = {"by_ip_address": by, "by_user_agent": CHROME if by else None}
+    return {"ip_address": "198.51.100.4", "user_agent": "curl/8", "ended_at": AT, "reason": reason, **who}
+
+
+def sentence(app, reason: str, by: str | None) -> str:
+    module = app.jinja_env.get_template("auth/ended.html").module
+    return " ".join(module.sentence(end_of(reason, by)).striptags().split())
+
+
+@pytest.mark.needs("auth", "sessions are its own")
+def test_every_end_of_a_session_has_words_of_its_own(app):
+    from blueprints.auth.services.sessions import End
+
+    unknown = {by: sentence(app, "something new", by) for by in (None, "203.0.113.7")}
+    assert unknown[None] == "Ended by Pitchey, 24 Nov 2026, 10:02 UTC."
+    assert unknown["203.0.113.7"] == "Ended by a request from Chrome on macOS (203.0.113.7), 24 Nov 2026, 10:02 UTC."
+    for reason in End:
+        for by, nothing_known in unknown.items():
+            told = sentence(app, reason, by)
+            assert told != nothing_known, reason
+            assert told.startswith("Ended "), reason
+            assert "24 Nov 2026, 10:02 UTC." in told, reason
+            assert (by is None) or "Chrome on macOS (203.0.113.7)" in told, reason
+
+
+def test_who_signs_out_in_a_browser_is_not_told_which(app):
+    end = {**end_of("sign-out", "198.51.100.4"), "by_user_agent": "curl/8"}
+    told = app.jinja_env.get_template("auth/ended.html").module.sentence(end)
+    assert "curl" not in told
+    assert "198.51.100.4" not in told
+
+
+NOTICES = ("password_changed", "new_device", "email_changed", "account_deleted")
+
+
+@pytest.mark.needs("auth", "the mails are its own")
+@pytest.mark.parametrize("link", ["https://example.com/link?token=x", None], ids=["link", "no link"])
+@pytest.mark.parametrize("name", NOTICES)
+def test_a_notice_says_when_from_where_with_what_and_what_to_do(app, name, link):
+    values = {"at": AT, "ip": "203.0.113.7", "browser": CHROME, "link": link, "new_address": "n***@example.com"}
+    subject, text, html = mail.render(name, values)
+    assert "Pitchey" in subject
+    assert "Chrome" not in subject
+    for body in (text, html):
+        for said in ("24 Nov 2026, 10:02 UTC", "203.0.113.7", "Chrome on macOS", "If it was you", "If it was not you"):
+            assert said in body
+        if name != "account_deleted" and link:
+            assert link in body
+        elif name in ("password_changed", "new_device"):
+            assert "/auth/forgot-password" in body
+        else:
+            assert "reply to" in body
+
+
+@pytest.mark.parametrize("name", ["verify_email", "reset_password", "confirm_email_change"])
+def test_a_link_is_mailed_with_the_time_it_lasts(app, name):
+    values = {"link": "https://example.com/link?token=x", "lasts": "45 minutes", "address": "new@example.com"}
+    for body in mail.render(name, values)[1:]:
+        assert "https://example.com/link?token=x" in body
+        assert re.search(r"45\s+minutes", body)
+
+
+def test_mails_have_no_text_of_people_in_their_subject(app):
+    for path in MAILS:
+        said = set(re.findall(r"{{ (\w+) }}", (path / "subject.txt").read_text()))
+        team = {"team", "member"} if path.name in ("invitation", "member_joined") else set()
+        assert said <= {"product_name"} | team, path.name
