@@ -110,9 +110,7 @@ def _show(view: View, state: FormState, values: dict[str, Any]) -> Response:
         html = render_template(host.template, data=host.function(**mine), form=form_state, this=state)
     else:
         html = render_template(view.template, form=form_state, this=state, **values)
-    response = make_response(html, state.status)
-    response.headers["Cache-Control"] = "no-store"
-    return response
+    return make_response(html, state.status)
 
 
 def _answer(view: View, result: Any, values: dict[str, Any]) -> Any:
@@ -120,14 +118,10 @@ def _answer(view: View, result: Any, values: dict[str, Any]) -> Any:
         if isinstance(result, Response):
             return result
         g.form_state = None
-        response = make_response(render_template(view.template, data=result, form=form_state))
-        response.headers["Cache-Control"] = "no-store"
-        return response
+        return make_response(render_template(view.template, data=result, form=form_state))
     if result.to is None:  # shown once: never stored for a redirect
         template = view.template.replace(".html", "_shown.html")
-        response = make_response(render_template(template, data=result.data, form=form_state))
-        response.headers["Cache-Control"] = "no-store"
-        return response
+        return make_response(render_template(template, data=result.data, form=form_state))
     if result.say:
         flash(result.say, "success")
     target = asked_next() if result.follow_next else None

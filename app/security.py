@@ -125,7 +125,7 @@ class Gate:
         return None
 
     def close(self, response: Response) -> Response:
-        """Send the session cookie, and say what the answer depends on."""
+        """Send the session cookie, and say what the answer depends on and who may keep it."""
         cookie = g.get("session_cookie")
         if cookie is not None:
             self._send_cookie(response, "SESSION_TOKEN_COOKIE", *cookie)
@@ -136,7 +136,7 @@ class Gate:
             self._send_cookie(response, "DEVICE_COOKIE", device, YEAR_SECONDS)
         if "identity" in g or cookie is not None:
             response.headers.add("Vary", "Cookie")
-            response.headers.setdefault("Cache-Control", "no-store")
+        response.headers.setdefault("Cache-Control", "no-store")  # what may be kept, such as a stylesheet, says so
         if self.allowed_origins and is_api():
             self._allow_origin(response)
         return response
