@@ -3,7 +3,8 @@
 import pytest
 
 from app.database import utc_now
-from blueprints.auth.cli import ask_password, users
+from blueprints.auth.cli import users
+from blueprints.auth.cli.accounts import ask_password
 from blueprints.auth.models import AccessToken, User, UserSession
 from tests.blueprints.auth.support import NEW_PASSWORD, change, count, only
 from tests.clients import Program
@@ -85,8 +86,10 @@ def test_what_is_refused(create_admin, email, password, words):
 
 def test_on_a_terminal_it_asks_twice(app, monkeypatch, people):
     asked = []
-    monkeypatch.setattr("blueprints.auth.cli.sys.stdin", type("Terminal", (), {"isatty": lambda self: True})())
-    monkeypatch.setattr("blueprints.auth.cli.click.prompt", lambda text, **how: asked.append((text, how)) or PASSWORD)
+    monkeypatch.setattr("blueprints.auth.cli.accounts.sys.stdin", type("Terminal", (), {"isatty": lambda self: True})())
+    monkeypatch.setattr(
+        "blueprints.auth.cli.accounts.click.prompt", lambda text, **how: asked.append((text, how)) or PASSWORD
+    )
     assert ask_password() == PASSWORD
     assert asked == [("Password", {"hide_input": True, "confirmation_prompt": True})]
 
