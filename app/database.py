@@ -161,6 +161,11 @@ def savepoint(session: Session, refusals: dict[str, type[Exception]]) -> Iterato
         raise
 
 
+def in_transaction() -> bool:
+    """Whether a `transaction()` is open here."""
+    return bool(db.session().info.get("in_transaction"))
+
+
 def on_commit(act: Callable[[], Any]) -> None:
     """Run `act` after the current transaction has been committed; never after a rollback.
 

@@ -110,7 +110,7 @@ class MailedToken(Base):
 
     id: Mapped[UUID] = mapped_column(Uuid, primary_key=True, default=uuid4)
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
-    purpose: Mapped[str] = mapped_column(String(30))  # a name of `mailed.PURPOSES`
+    purpose: Mapped[str] = mapped_column(String(30))  # a name that `mailed.purpose` knows
     address: Mapped[str | None] = mapped_column(String(254))  # where the link went: using it proves that mailbox
     nonce: Mapped[str] = mapped_column(String(32))
     key_id: Mapped[str] = mapped_column(String(16))

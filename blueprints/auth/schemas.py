@@ -14,13 +14,14 @@ USERNAME = r"^[a-z0-9_]{3,30}$"
 
 
 def check_username(value: str) -> str:
-    """A username.
+    """A username, trimmed.
 
     :raises ValueError: it has another form; the text is for people.
     """
-    if not re.fullmatch(USERNAME.strip("^$"), value):
+    found = re.fullmatch(USERNAME.strip("^$"), value.strip())
+    if not found:
         raise ValueError("Use 3 to 30 of the letters a to z, digits and underscores.")
-    return value
+    return found[0]
 
 
 Username = Annotated[str, AfterValidator(check_username), WithJsonSchema({"type": "string", "pattern": USERNAME})]

@@ -3,6 +3,7 @@
 from app.plugins import Mount, NavItem, Plugin
 from blueprints.teams import emails
 from blueprints.teams.routes import bp, links
+from blueprints.teams.services import account_hooks
 from blueprints.teams.settings import TeamsSettings
 
 __all__ = ["plugin"]
@@ -15,4 +16,5 @@ plugin = Plugin(
     jobs=emails.jobs,
     nav=(NavItem("Teams", "teams.teams"),),
     home=("teams.teams", 20),
+    hooks={"account_blockers": account_hooks.account_blockers},
 )

@@ -52,6 +52,8 @@ class Invitation(Base):
         Index("idx_invitations_team_id", "team_id"),
         Index("idx_invitations_email", "email_key"),
         Index("idx_invitations_status", "status"),
+        Index("idx_invitations_invited_by", "invited_by"),  # these two are for the end of an account
+        Index("idx_invitations_accepted_by", "accepted_by"),
         Index("idx_invitations_token_hash", "token_hash", unique=True),
         Index(
             "uq_invitations_pending",

@@ -8,11 +8,13 @@ down_revision = "0001"
 branch_labels = None
 depends_on = None
 
-INDEXES = {  # by what the cleaning looks for
+INDEXES = {  # by what the cleaning and the end of an account look for
     "idx_sessions_expires_at": ("sessions", "expires_at"),
     "idx_access_tokens_expires_at": ("access_tokens", "expires_at"),
     "idx_mailed_tokens_expires_at": ("mailed_tokens", "expires_at"),
     "idx_devices_last_used_at": ("devices", "last_used_at"),
+    "idx_invitations_invited_by": ("invitations", "invited_by"),
+    "idx_invitations_accepted_by": ("invitations", "accepted_by"),
 }
 
 

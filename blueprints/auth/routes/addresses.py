@@ -35,7 +35,7 @@ def undo_email_change(form: schemas.UndoEmailChange) -> Done[Message]:
     return done(Message(message=message), to="auth.account", say=message)
 
 
-@bp.form("/not-me", refuses=(mailed.InvalidToken,))
+@bp.form("/not-me", refuses=(mailed.InvalidToken, takeovers.AddressTaken))
 @access.public
 def not_me(form: schemas.NotMe) -> Done[Message]:
     """End everything in the account, and mail a link for a new password."""

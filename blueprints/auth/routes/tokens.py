@@ -19,7 +19,7 @@ def list_tokens() -> schemas.Tokens:
     return schemas.Tokens(tokens=access_tokens.list_tokens(me()))
 
 
-@bp.form("/tokens", statuses=(201,), on=account)
+@bp.form("/tokens", statuses=(201,), on=account, refuses=(access_tokens.TooManyTokens,))
 @access.fresh_session
 def create_token(form: schemas.CreateToken) -> Done[schemas.TokenCreated]:
     """Make an access token; its value is shown this once."""

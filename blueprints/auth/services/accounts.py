@@ -8,11 +8,13 @@ from app import hooks, log, mail
 from app.access import Client, Identity
 from app.addresses import address_key
 from app.database import db, transaction, utc_now
-from app.errors import AppError, ValidationFailed
+from app.errors import AppError, Unauthorized, ValidationFailed
 from blueprints.auth import emails
 from blueprints.auth.models import User
 from blueprints.auth.schemas import Blocker, DeleteAccount, EditAccount
 from blueprints.auth.services import current_password
+
+NAMED = 3  # of what stands in the way of a deletion
 
 
 class UsernameTaken(ValidationFailed):
@@ -23,10 +25,16 @@ class UsernameTaken(ValidationFailed):
 
 
 class AccountNeeded(AppError):
-    """Something would be left without its last owner."""
+    """Something would be left without its last owner; the sentence names it."""
 
     status, code = 409, "LAST_OWNER"
     message = "You are the only owner of a team. Make somebody else an owner, or delete the team, and try again."
+
+    def __init__(self, blockers: list[Blocker]) -> None:
+        first, more = [blocker.label for blocker in blockers[:NAMED]], len(blockers) - NAMED
+        names = ", ".join(first) + (f" and {more} more" if more > 0 else "")
+        message = "Make somebody else an owner, or delete it, and try again."
+        super().__init__(f"You are the only owner of {names}. {message}")
 
 
 def find_by_email(address: str) -> User | None:
@@ -48,13 +56,14 @@ def edit_account(who: Identity, form: EditAccount) -> User:
     """Change name and username; what is absent stays, null clears.
 
     :raises UsernameTaken:
+    :raises Unauthorized: the account was deleted at the same moment.
     """
     with transaction(idx_users_username=UsernameTaken) as session:
-        user = session.get_one(User, who.user_id, with_for_update=True)
+        user = session.scalar(select(User).where(User.id == who.user_id).with_for_update())
+        if user is None:
+            raise Unauthorized
         for name, value in form.given.items():
             setattr(user, name, value)
-        session.flush()
-        session.refresh(user)
         return user
 
 
@@ -77,8 +86,9 @@ def delete_account(who: Identity, form: DeleteAccount, client: Client) -> None:
     """
     verified = current_password.prove(who, form.password)
     with transaction() as session:
-        if find_blockers(who):
-            raise AccountNeeded
+        blockers = find_blockers(who)
+        if blockers:
+            raise AccountNeeded(blockers)
         user = current_password.lock_user(session, who.user_id, verified)
         hooks.tell("account_deleted", user.id)
         mail.queue(

@@ -1,10 +1,10 @@
 """Devices: the browsers that have signed in to an account before, known by a cookie of their own."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from secrets import token_urlsafe
 from uuid import UUID
 
-from sqlalchemy import delete, exists, select, update
+from sqlalchemy import ColumnElement, and_, delete, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.access import Client
@@ -15,6 +15,7 @@ from blueprints.auth.models import Device, UserSession
 KNOWN_FOR = timedelta(days=365)
 MOST = 50
 NOBODY = UUID(int=0)
+LAST_USED = func.coalesce(Device.last_used_at, Device.created_at)  # a row of before times were kept has none
 
 
 def is_known(user_id: UUID | None, device: str | None) -> bool:
@@ -22,8 +23,7 @@ def is_known(user_id: UUID | None, device: str | None) -> bool:
 
     An unknown account costs the same query.
     """
-    found = exists().where(Device.user_id == (user_id or NOBODY), Device.token_hash == digest(device or ""))
-    return bool(db.session.scalar(select(found.where(Device.last_used_at > utc_now() - KNOWN_FOR))))
+    return _has_known(user_id or NOBODY, Device.token_hash == digest(device or ""))
 
 
 def is_new(user_id: UUID, client: Client) -> bool:
@@ -31,10 +31,21 @@ def is_new(user_id: UUID, client: Client) -> bool:
 
     A client that keeps no cookies is known by its address and its name together, from an earlier session.
     """
-    if is_known(user_id, client.device) or not db.session.scalar(select(exists().where(Device.user_id == user_id))):
+    if is_known(user_id, client.device) or not _has_known(user_id):
         return False
     same = UserSession.ip_address == client.ip, UserSession.user_agent == client.user_agent
     return not db.session.scalar(select(exists().where(UserSession.user_id == user_id, *same)))
+
+
+def _has_known(user_id: UUID, *which: ColumnElement[bool]) -> bool:
+    known = Device.user_id == user_id, utc_now() - KNOWN_FOR < LAST_USED
+    return bool(db.session.scalar(select(exists().where(*known, *which))))
+
+
+def unused_since(moment: datetime) -> ColumnElement[bool]:
+    """The condition under which a device was last used before `moment`; indexes find what fits."""
+    never = Device.last_used_at.is_(None), Device.created_at < moment
+    return or_(Device.last_used_at < moment, and_(*never))
 
 
 def remember(session: Session, user_id: UUID, device: str | None) -> str:
@@ -48,7 +59,7 @@ def remember(session: Session, user_id: UUID, device: str | None) -> str:
     if not session.execute(used.returning(Device.id)).first():
         session.add(Device(user_id=user_id, token_hash=digest(value), last_used_at=utc_now()))
         session.flush()
-        surplus = select(Device.id).where(mine).order_by(Device.last_used_at.desc()).offset(MOST)
+        surplus = select(Device.id).where(mine).order_by(LAST_USED.desc()).offset(MOST)
         session.execute(delete(Device).where(Device.id.in_(session.scalars(surplus).all())))
     return value
 

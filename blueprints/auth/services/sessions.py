@@ -7,7 +7,7 @@ from secrets import token_urlsafe
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import and_, func, not_, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.access import Client, Identity
@@ -24,6 +24,7 @@ LONG_IDLE = timedelta(days=14)
 MOST = 20
 TOLD_FOR = timedelta(days=30)  # how long the account page knows what ended a session
 TOLD = 10
+CANDIDATES = 100
 
 
 class End(StrEnum):
@@ -145,11 +146,14 @@ def list_sessions(who: Identity) -> list[SessionRow]:
 
 def list_ended(who: Identity) -> list[EndedSession]:
     """The caller's last ten sessions that ended within 30 days, latest end first, and what ended them."""
-    recent = or_(UserSession.ended_at > utc_now() - TOLD_FOR, UserSession.ended_at.is_(None))
-    over = UserSession.user_id == who.user_id, recent, UserSession.id.not_in(select(UserSession.id).where(*running()))
-    found = [ended_out(row) for row in db.session.scalars(select(UserSession).where(*over))]
-    found = [row for row in found if row.ended_at > utc_now() - TOLD_FOR]
-    return sorted(found, key=lambda row: row.ended_at, reverse=True)[:TOLD]
+    since = utc_now() - TOLD_FOR
+    # The database orders by the end it knows. Only a remembered session that idled out ended earlier than that,
+    # and no more than 62 can have within 30 days: 20 run at a time, each for 14 days or longer.
+    known_end = func.coalesce(UserSession.ended_at, UserSession.expires_at)
+    over = UserSession.user_id == who.user_id, not_(and_(*running())), known_end > since
+    rows = db.session.scalars(select(UserSession).where(*over).order_by(known_end.desc()).limit(CANDIDATES))
+    found = sorted((ended_out(row) for row in rows), key=lambda row: row.ended_at, reverse=True)
+    return [row for row in found if row.ended_at > since][:TOLD]
 
 
 def find_ended(cookie: str) -> EndedSession | None:
