@@ -43,6 +43,7 @@ def change_email(who: Identity, form: ChangeEmail) -> None:
 def confirm_email_change(form: ConfirmEmailChange, client: Client) -> None:
     """Give the account its new address, and mail the old one a link that takes it back for 72 hours.
 
+    When the account only goes back to an address it had, who had it in between is told without a link.
     :raises InvalidToken:
     :raises AddressTaken: another account has proved the address since.
     :raises app.errors.RateLimited:
@@ -54,6 +55,7 @@ def confirm_email_change(form: ConfirmEmailChange, client: Client) -> None:
         takeovers.take_address(session, user, address)
         mailed.void_tokens(session, user.id, "verify-email", "reset-password")
         undo = mailed.make_token(session, user, "undo-change-email", old)
+        mailed.void_between(session, user.id, address)
         at = utc_now().isoformat()
         mail.queue(
             emails.email_changed, old, token_id=undo.id, user_id=user.id, at=at, ip=client.ip, browser=client.user_agent

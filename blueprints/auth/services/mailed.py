@@ -1,10 +1,10 @@
 """Links that accounts mail: made, recognised once, and void when a newer one exists."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
-from sqlalchemy import select, update
+from sqlalchemy import and_, not_, select, update
 from sqlalchemy.orm import Session
 
 from app import limits, mailed_tokens, plugins
@@ -21,7 +21,7 @@ class InvalidToken(AppError):
 
     code = "INVALID_TOKEN"
     message = "This link does not work any more. It may have been used, or a newer one was sent."
-    next_step = ("Back to sign in", "auth.sign_in")
+    next_step = ("Choose a new password", "auth.forgot_password")
 
 
 class InvalidVerification(InvalidToken):
@@ -38,19 +38,17 @@ class InvalidEmailChange(InvalidToken):
 
 @dataclass(frozen=True)
 class Purpose:
-    """What a kind of link is for.
-
-    `protects` marks the links that undo harm. A newer one does not void them: whoever got into an account
-    could otherwise take the owner's link away by causing another mail.
-    """
+    """What a kind of link is for."""
 
     name: str
     page: str
     lifetime: timedelta
     refusal: type[InvalidToken] = InvalidToken
-    protects: bool = False
 
 
+# The links that undo harm. Neither a newer one voids them nor the use of one that went to a later address:
+# whoever got into an account could otherwise take its owner's link away.
+PROTECTING = ("undo-change-email", "not-me")
 PROTECTION = timedelta(hours=72)
 
 
@@ -66,9 +64,9 @@ def purpose(name: str) -> Purpose:
             hours = timedelta(hours=settings.verify_link_hours)
             return Purpose(name, "auth.confirm_email_change", hours, InvalidEmailChange)
         case "undo-change-email":
-            return Purpose(name, "auth.undo_email_change", PROTECTION, protects=True)
+            return Purpose(name, "auth.undo_email_change", PROTECTION)
         case "not-me":
-            return Purpose(name, "auth.not_me", PROTECTION, protects=True)
+            return Purpose(name, "auth.not_me", PROTECTION)
     raise LookupError(name)
 
 
@@ -83,7 +81,7 @@ def make_token(session: Session, user: User, name: str, address: str | None = No
     Earlier ones of the same purpose are void from now on, unless it is one that protects.
     """
     what = purpose(name)
-    if not what.protects:
+    if name not in PROTECTING:
         void_tokens(session, user.id, name)
     row = MailedToken(id=uuid4(), user_id=user.id, purpose=name, nonce=mailed_tokens.new_nonce())
     row.address = address or user.email
@@ -101,6 +99,31 @@ def void_tokens(session: Session, user_id: UUID, *names: str) -> None:
     if names:
         mine.append(MailedToken.purpose.in_(names))
     session.execute(update(MailedToken).where(*mine).values(ended_at=utc_now()))
+
+
+def void_outranked(session: Session, user_id: UUID, address: str, since: datetime) -> None:
+    """Make every open link of an account useless that went to `address`, or anywhere else `since` then.
+
+    What protects an address that the account had before stays: who had it first has the last word.
+    """
+    earlier = MailedToken.purpose.in_(PROTECTING), MailedToken.address != address, MailedToken.created_at < since
+    others = MailedToken.user_id == user_id, MailedToken.ended_at.is_(None), not_(and_(*earlier))
+    session.execute(update(MailedToken).where(*others).values(ended_at=utc_now()))
+
+
+def void_between(session: Session, user_id: UUID, address: str) -> None:
+    """When an account goes back to an address it had: void what protects those that it had in between.
+
+    Whoever had got in would keep a way back otherwise. That it had the address is known by an open link to it.
+    """
+    protecting = MailedToken.user_id == user_id, MailedToken.purpose.in_(PROTECTING)
+    still_open = MailedToken.ended_at.is_(None), MailedToken.expires_at > utc_now()
+    had = False
+    for row in session.scalars(select(MailedToken).where(*protecting, *still_open).order_by(MailedToken.created_at)):
+        if address_key(row.address or "") == address_key(address):
+            had = True
+        elif had:
+            row.ended_at = utc_now()
 
 
 def find_user(token: str, name: str) -> User:
@@ -123,7 +146,7 @@ def find_user(token: str, name: str) -> User:
 def use_token(session: Session, token: str, name: str) -> tuple[User, str]:
     """Use a link up, once; returns whose it is, locked, and the address it was mailed to.
 
-    Of ten at the same moment one succeeds.
+    Of ten at the same moment one succeeds. One that protects voids all others but what protects an earlier address.
     :raises InvalidToken:
     """
     mine = MailedToken.token_hash == mailed_tokens.digest(token), MailedToken.purpose == name
@@ -131,13 +154,16 @@ def use_token(session: Session, token: str, name: str) -> tuple[User, str]:
     whose = select(User).join(MailedToken, MailedToken.user_id == User.id).where(*mine)
     user = session.scalar(whose.with_for_update(of=User))
     still_open = MailedToken.ended_at.is_(None), MailedToken.expires_at > utc_now()
-    use = update(MailedToken).where(*mine, *still_open).values(ended_at=utc_now()).returning(MailedToken.address)
+    what = MailedToken.address, MailedToken.created_at
+    use = update(MailedToken).where(*mine, *still_open).values(ended_at=utc_now()).returning(*what)
     used = session.execute(use).first() if user is not None and user.disabled_at is None else None
     if user is None or used is None:
         raise purpose(name).refusal
     address = used.address or user.email  # links of before addresses were kept
     if name in ("verify-email", "reset-password") and address_key(address) != user.email_key:
         raise purpose(name).refusal  # it proves a mailbox that is not the account's any more
+    if name in PROTECTING:
+        void_outranked(session, user.id, address, used.created_at)
     return user, address
 
 
