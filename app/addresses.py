@@ -2,6 +2,8 @@
 
 import unicodedata
 
+SENTENCE = "Enter an email address like name@example.com."
+
 
 def parse_address(value: str) -> str:
     """An address as it is stored: trimmed, NFC, valid, its domain in lower-case IDNA form.
@@ -10,12 +12,15 @@ def parse_address(value: str) -> str:
     """
     from email_validator import EmailNotValidError, validate_email
 
-    value = unicodedata.normalize("NFC", value.strip())
+    local, _, domain = value.strip().rpartition("@")
+    if not local.isascii():  # NFC would make a K of the Kelvin sign, and an address of somebody else
+        raise ValueError(SENTENCE)
+    value = f"{local}@{unicodedata.normalize('NFC', domain)}"
     try:
         # SMTPUTF8 is off: look-alike letters cannot enter through the local part.
         found = validate_email(value, check_deliverability=False, allow_smtputf8=False, test_environment=True)
     except EmailNotValidError:
-        raise ValueError("Enter an email address like name@example.com.") from None
+        raise ValueError(SENTENCE) from None
     address = f"{found.local_part}@{found.ascii_domain.lower()}"
     if len(address) > 254:
         raise ValueError("Use at most 254 characters.")

@@ -8,15 +8,18 @@ SECRET_KEYS = re.compile(
     r"pass(word|wd)?|secret|token|authorization|cookie|api[-_]?key|pepper|dsn|credential|csrf|otp|recovery",
     re.IGNORECASE,
 )
+LOCAL = r"A-Za-z0-9.!#$%&'*+/=?^_`{|}~-"  # what may stand before an @
 # A look behind keeps a long word from being tried again at each of its letters.
-# Bearer tokens, our own tokens, credentials in URLs, tokens in query strings and in mailed paths.
+# The row that PostgreSQL quotes when it refuses it, a password's hash among it; bearer tokens, our own tokens,
+# credentials in URLs, tokens in query strings and in mailed paths, addresses.
 SECRET_VALUES = (
+    (re.compile(r"(?s)(DETAIL: +).*?(?=\n\n|\n[A-Z]+: |\Z)"), r"\1" + REDACTED),
     (re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}"), r"\1 " + REDACTED),
     (re.compile(r"\bpat_[A-Za-z0-9_-]{8,}"), REDACTED),
     (re.compile(r"(?i)(?<![a-z0-9+.-])([a-z][a-z0-9+.-]*://[^\s:/@]*):[^\s@/]+@"), r"\1:" + REDACTED + "@"),
     (re.compile(r"(?i)([?&;](?:token|code|password|secret|key)=)[^&;\s\"']+"), r"\1" + REDACTED),
     (re.compile(r"(/team/invite/)[A-Za-z0-9_-]{20,}"), r"\1" + REDACTED),
-    (re.compile(r"(?<![A-Za-z0-9._%+-])[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}"), "[address]"),
+    (re.compile(rf"(?<![{LOCAL}])[{LOCAL}]+@[A-Za-z0-9.-]+\.[A-Za-z]{{2,}}"), "[address]"),
 )
 
 

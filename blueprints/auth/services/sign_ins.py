@@ -65,6 +65,7 @@ def sign_in(form: SignIn, client: Client, who: Identity | None) -> Started:
         mailed.void_tokens(session, row.id, "reset-password")
         _tell_of_new_device(session, row, client)
         replaces = who.session_id if who else None
+        log.info("signed_in", user_id=str(row.id), request_id=client.request_id)
         return sessions.start_session(session, row, client, remember=form.remember_me, replaces=replaces)
 
 
