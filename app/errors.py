@@ -156,9 +156,13 @@ def from_http(error: HTTPException) -> AppError:
 
 
 def report(error: Exception) -> None:
-    """Log an exception once and tell whoever records errors; never raises."""
-    log.error("request_failed", request_id=g.get("request_id"), error_type=type(error).__name__, exc_info=error)
-    sentry.capture(error, current_app.config["SETTINGS"], g.get("request_id", ""))
+    """Log an exception once and tell whoever records errors; never raises.
+
+    A refusal that was meant, such as that of a full lane, is counted and needs no traceback.
+    """
+    if not isinstance(error, AppError):
+        log.error("request_failed", request_id=g.get("request_id"), error_type=type(error).__name__, exc_info=error)
+        sentry.capture(error, current_app.config["SETTINGS"], g.get("request_id", ""))
     try:
         hooks.tell("request_failed", error, g.get("identity"))
     except Exception:

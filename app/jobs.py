@@ -19,6 +19,7 @@ from app.database import Base, UtcDateTime, db, end_read, on_commit, transaction
 LEASE = timedelta(seconds=60)
 POLL_SECONDS = 0.5
 KEPT = timedelta(days=7)
+KEPT_FAILED = timedelta(days=30)
 KEPT_PERIODIC = timedelta(hours=1)
 
 
@@ -88,12 +89,13 @@ def retry_failed() -> int:
 
 
 def clean() -> None:
-    """Forget finished jobs: periodic ones after an hour, others after a week."""
+    """Forget finished jobs: periodic ones after an hour, others after a week, failed ones after a month."""
     finished = QueuedJob.finished_at
     periodic = QueuedJob.key.is_not(None)
     with transaction() as session:
         session.execute(delete(QueuedJob).where(periodic, finished < utc_now() - KEPT_PERIODIC))
         session.execute(delete(QueuedJob).where(finished < utc_now() - KEPT, QueuedJob.state == "done"))
+        session.execute(delete(QueuedJob).where(finished < utc_now() - KEPT_FAILED))
 
 
 class Abandoned(Exception):
@@ -214,12 +216,12 @@ class Worker:
             if session.scalar(held.with_for_update()) is None:
                 return  # the lease ran out, and someone else took the job
             job.run(**args)
-            self._finish(session, claimed)
+            self._finish(session, claimed, args={})  # it never runs again, and its arguments may be an address
 
-    def _finish(self, session: Session, claimed: QueuedJob) -> None:
+    def _finish(self, session: Session, claimed: QueuedJob, **more: Any) -> None:
         mine = update(QueuedJob).where(QueuedJob.id == claimed.id, QueuedJob.fence == claimed.fence)
         done = {"state": "done", "finished_at": utc_now(), "lease_until": None, "last_error": None}
-        session.execute(mine.values(done).execution_options(synchronize_session=False))
+        session.execute(mine.values(done | more).execution_options(synchronize_session=False))
 
     def _failed(self, job: Job, claimed: QueuedJob, error: Exception) -> None:
         """Try again later, later each time; after the last try the job is failed, and seen in `jobs list`."""

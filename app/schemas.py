@@ -91,6 +91,7 @@ def whole(value: Any) -> Any:
 Password = Annotated[
     str, StringConstraints(min_length=1, max_length=1024), Secret(), Field(json_schema_extra={"format": "password"})
 ]
+NewPassword = Annotated[Password, Field(json_schema_extra={"minLength": 8})]  # what an operator cannot set lower
 Token = Annotated[str, StringConstraints(min_length=1, max_length=300)]
 Email = Annotated[
     str,
@@ -256,11 +257,16 @@ def in_words(schema: type[In], error: ValidationError) -> Exception:
             return BadRequest("The body is not valid JSON.")
         alias = str(found["loc"][0]) if found["loc"] else "body"
         empty = is_missing(found)
-        missing = missing or empty
+        missing = missing or (empty and is_required(schema, alias))
         sentence = "This field is required." if empty else sentence_of(found)
         if sentence not in fields.setdefault(alias, []):
             fields[alias].append(sentence)
     return ValidationFailed(fields, schema.missing_message if missing else None)
+
+
+def is_required(schema: type[In], alias: str) -> bool:
+    """Whether the field of an outside name must be given."""
+    return any((field.alias or name) == alias and field.is_required() for name, field in schema.model_fields.items())
 
 
 def is_missing(found: Any) -> bool:

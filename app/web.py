@@ -162,7 +162,8 @@ class Blueprint:
         :param on: the page view that this form lives on; it is shown again with the errors.
         :param refuses: the refusals it can raise, for OpenAPI.
         :param statuses: what it can answer under /api when all is well; `done` takes the first.
-        :param starts_session: it can set a session, so a foreign origin is refused even without a cookie.
+        :param starts_session: it can set a session, or clear a browser, so a foreign origin is refused even
+            without a cookie.
         :param guests_only: GET sends whoever is signed in on to `next` or to the start.
         """
         return self._add(

@@ -9,8 +9,9 @@ from app.mail import mail_job
 from app.web import absolute_url
 
 
-def _verify_email(token_id: str) -> dict[str, Any] | None:
-    return _with_link(token_id)
+def _verify_email(token_id: str, again: str = "") -> dict[str, Any] | None:
+    found = _with_link(token_id)
+    return found and found | {"again": bool(again), "forgot_link": absolute_url("auth.forgot_password")}
 
 
 def _already_registered(user_id: str) -> dict[str, Any]:

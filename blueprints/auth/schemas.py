@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, AliasChoices, Field, WithJsonSchema
 
-from app.schemas import Email, In, Line, Out, Password, Timestamp, Token, Whole
+from app.schemas import Email, In, Line, NewPassword, Out, Password, Timestamp, Token, Whole
 
 UserType = Literal["creator", "investor", "production"]
 USERNAME = r"^[a-z0-9_]{3,30}$"
@@ -29,7 +29,7 @@ Username = Annotated[str, AfterValidator(check_username), WithJsonSchema({"type"
 
 class SignUp(In):
     email: Email
-    password: Password
+    password: NewPassword
     name: Annotated[str, Line(100)] | None = None
     username: Username | None = None
     user_type: UserType = "creator"
@@ -53,7 +53,7 @@ class ChangePassword(In):
     missing_message: ClassVar[str | None] = "Current and new passwords are required"
 
     current_password: Password
-    new_password: Password
+    new_password: NewPassword
     revoke_other_sessions: bool = False
 
 
@@ -63,7 +63,7 @@ class ForgotPassword(In):
 
 class ResetPassword(In):
     token: Token
-    new_password: Password
+    new_password: NewPassword
 
 
 class Reauthenticate(In):

@@ -147,11 +147,12 @@ def test_reading_needs_no_origin(ada):
     assert ada.get("/sample/mine", headers={"Origin": "https://evil.example"}).status == 200
 
 
-def test_signing_out_is_protected_when_there_is_a_session(ada):
+def test_signing_out_is_protected_with_and_without_a_session(ada):
     headers = {"Origin": "https://evil.example"}
     assert ada.post("/auth/sign-out", headers=headers).code == "CSRF_FAILED"
     assert ada.get("/auth/session").status == 200
-    assert Program(ada.client.application).post("/auth/sign-out", headers=headers).status == 200
+    assert Program(ada.client.application).post("/auth/sign-out", headers=headers).code == "CSRF_FAILED"
+    assert Program(ada.client.application).post("/auth/sign-out").status == 200
 
 
 def test_access_is_checked_first(sample):

@@ -37,9 +37,9 @@ def test_web_takes_no_job_and_the_worker_sends_the_mail(environ, tmp_path):
             wait_until_serving(web)
             body = {"email": "ada@example.com", "password": "correct horse battery"}
             assert web.call("POST", "/api/auth/sign-up", data=body).status == 202
-            assert jobs(environ) == [("mail.verify_email", "queued", 0)]
+            assert jobs(environ) == [("auth.signed_up", "queued", 0)]
             stop(web)
-        assert jobs(environ) == [("mail.verify_email", "queued", 0)]
+        assert jobs(environ) == [("auth.signed_up", "queued", 0)]
         assert mailbox.messages == []
         with running([*HONCHO, "web", "worker"], environ, tmp_path / "both") as both:
             wait_until_serving(both)

@@ -49,7 +49,8 @@ def test_pages_do_not_name_what_is_off(accounts_only):
 
 
 def test_its_jobs_checks_and_threads_are_gone(accounts_only, app):
-    assert {name.partition(".")[0] for name in accounts_only.extensions["jobs"].jobs} == {"jobs", "limits", "mail"}
+    families = {name.partition(".")[0] for name in accounts_only.extensions["jobs"].jobs}
+    assert families == {"auth", "jobs", "limits", "mail"}
     assert "mail.invitation" not in accounts_only.extensions["jobs"].jobs
     assert "mail.invitation" in app.extensions["jobs"].jobs
     assert not any(plugin.threads for plugin in accounts_only.extensions["plugins"])

@@ -33,6 +33,7 @@ def forgot_password(form: schemas.ForgotPassword) -> Done[Message]:
 @access.public
 def reset_password(form: schemas.ResetPassword) -> Done[Message]:
     """Set a new password by a mailed link; ends every session, and signs nobody in."""
-    ended = new_passwords.reset_password(form, client())
-    message = f"Your password is set, and {counted(ended, 'session')} ended. Sign in with it."
+    reset = new_passwords.reset_password(form, client())
+    access.mark_device(reset.device)
+    message = f"Your password is set, and {counted(reset.ended, 'session')} ended. Sign in with it."
     return done(Message(message=message), to="auth.sign_in", say=message)

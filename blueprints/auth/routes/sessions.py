@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from app import access
-from app.access import client, find_me, me
+from app.access import client, me
 from app.schemas import Message, Nothing
 from app.web import Done, done
 from blueprints.auth import schemas
@@ -21,13 +21,13 @@ from blueprints.auth.services import current_password, sessions, sign_ins
 @access.public
 def sign_in(form: schemas.SignIn) -> Done[schemas.SignedIn]:
     """Begin a session."""
-    started = sign_ins.sign_in(form, client(), find_me())
+    started = sign_ins.sign_in(form, client(), access.session_cookie())
     let_in(started)
     signed_in = schemas.SignedIn(user=user_of(started.user), session=session_of(started))
     return done(signed_in, to="site.home", follow_next=True)
 
 
-@bp.form("/sign-out")
+@bp.form("/sign-out", starts_session=True)  # it clears what a browser keeps, with or without a session
 @access.public
 def sign_out(form: Nothing) -> Done[Message]:
     """End the current session."""

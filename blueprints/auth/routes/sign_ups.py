@@ -3,7 +3,7 @@
 from flask import session
 
 from app import access
-from app.access import client, find_me
+from app.access import client
 from app.schemas import Message
 from app.web import Done, done
 from blueprints.auth import schemas
@@ -18,7 +18,7 @@ CHECK_MAIL = "If the address is right, a mail is on its way."
 def sign_up(form: schemas.SignUp) -> Done[Message]:
     """Create an account; the answer is the same for a taken address."""
     mark = sign_ups.sign_up(form, client())
-    session[MARK] = [mark.account, mark.sign_up]
+    session[MARK] = [mark.salt, mark.sign_up]
     return done(Message(message=CHECK_MAIL), to="auth.check_mail")
 
 
@@ -33,8 +33,8 @@ def check_mail() -> Message:
 @access.public
 def verify_email(form: schemas.VerifyEmail) -> Done[schemas.EmailVerified]:
     """Prove the mailbox; signs in the browser that signed up, and no other."""
-    mark = session.get(MARK)
-    started = sign_ups.verify_email(form, sign_ups.SignUpMark(*mark) if mark else None, client(), find_me())
+    mark = sign_ups.SignUpMark.read(session.get(MARK))
+    started = sign_ups.verify_email(form, mark, client(), access.session_cookie())
     message = "Your address is verified."
     if started is None:
         verified = schemas.EmailVerified(message=message)

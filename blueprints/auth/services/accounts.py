@@ -2,7 +2,8 @@
 
 from uuid import UUID
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
 
 from app import hooks, log, mail
 from app.access import Client, Identity
@@ -62,9 +63,20 @@ def edit_account(who: Identity, form: EditAccount) -> User:
         user = session.scalar(select(User).where(User.id == who.user_id).with_for_update())
         if user is None:
             raise Unauthorized
+        if form.given.get("username"):
+            free_username(session, form.given["username"], user.email_key)
         for name, value in form.given.items():
             setattr(user, name, value)
         return user
+
+
+def free_username(session: Session, username: str, key: str) -> None:
+    """Take a username from an account that never proved its address: such a one reserves nothing, and tells nothing.
+
+    `key` is the address of the account that wants it.
+    """
+    unproved = User.username == username, User.email_verified_at.is_(None), User.email_key != key
+    session.execute(update(User).where(*unproved).values(username=None))
 
 
 def find_blockers(who: Identity) -> list[Blocker]:

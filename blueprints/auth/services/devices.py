@@ -15,6 +15,8 @@ from blueprints.auth.models import Device, UserSession
 KNOWN_FOR = timedelta(days=365)
 MOST = 50
 NOBODY = UUID(int=0)
+# What ended a session that may have been an intruder's; `sessions.End` has them all.
+SHUT_OUT = ("not me", "address restored", "password reset", "a new owner of the mailbox", "an operator")
 LAST_USED = func.coalesce(Device.last_used_at, Device.created_at)  # a row of before times were kept has none
 
 
@@ -29,11 +31,13 @@ def is_known(user_id: UUID | None, device: str | None) -> bool:
 def is_new(user_id: UUID, client: Client) -> bool:
     """Whether this sign-in deserves a mail: the account has known browsers, and this is none of them.
 
-    A client that keeps no cookies is known by its address and its name together, from an earlier session.
+    A client that keeps no cookies is known by its address and its name together, from an earlier session that
+    was not ended to shut somebody out.
     """
     if is_known(user_id, client.device) or not _has_known(user_id):
         return False
-    same = UserSession.ip_address == client.ip, UserSession.user_agent == client.user_agent
+    same = [UserSession.ip_address == client.ip, UserSession.user_agent == client.user_agent]
+    same.append(func.coalesce(UserSession.ended_by, "").not_in(SHUT_OUT))
     return not db.session.scalar(select(exists().where(UserSession.user_id == user_id, *same)))
 
 

@@ -2,9 +2,9 @@
 
 from datetime import UTC, datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import or_, select, update
 
-from app.access import ADMIN_IDLE, Client, Identity
+from app.access import ADMIN_IDLE, SEEN_EVERY, Client, Identity
 from app.database import db, end_read, transaction, utc_now
 from app.mailed_tokens import digest
 from blueprints.auth.models import AccessToken, User, UserSession
@@ -63,13 +63,16 @@ def _identity(user: User, session: UserSession | None, token: AccessToken | None
 
 
 def seen(who: Identity, client: Client) -> None:
-    """Remember when a session or token was last used, and from where; called at most once a minute."""
+    """Remember when a session or token was last used, and from where; once a minute, of many at the same moment one."""
+    before = utc_now() - SEEN_EVERY
     with transaction() as session:
         if who.token_id is not None:
-            session.execute(update(AccessToken).where(AccessToken.id == who.token_id).values(last_used_at=utc_now()))
+            due = or_(AccessToken.last_used_at.is_(None), AccessToken.last_used_at <= before)
+            used = update(AccessToken).where(AccessToken.id == who.token_id, due)
+            session.execute(used.values(last_used_at=utc_now()))
             return
         values = {"last_seen_at": utc_now(), "ip_address": client.ip, "user_agent": client.user_agent}
         if who.last_seen_at is not None and utc_now() - who.last_seen_at > ADMIN_IDLE:
             values["reauthenticated_at"] = None  # an administrator who was away proves the password again
-        mine = update(UserSession).where(UserSession.id == who.session_id, UserSession.ended_at.is_(None))
-        session.execute(mine.values(values))
+        mine = UserSession.id == who.session_id, UserSession.ended_at.is_(None), UserSession.last_seen_at <= before
+        session.execute(update(UserSession).where(*mine).values(values))

@@ -70,9 +70,13 @@ def purpose(name: str) -> Purpose:
     raise LookupError(name)
 
 
-def may_ask(address: str) -> bool:
-    """Whether anyone may cause another link to be mailed to an address this hour; counted, and never told."""
-    return limits.tried("mail-address", plugins.current(AuthSettings).limit_mail_address, address_key(address)) is None
+def may_ask(name: str, address: str) -> bool:
+    """Whether anyone may cause another link of a purpose to be mailed to an address this hour; counted, never told.
+
+    Each purpose for itself: asking for what is not mailed to this address would use up what is.
+    """
+    limit = plugins.current(AuthSettings).limit_mail_address
+    return limits.tried("mail-address", limit, name, address_key(address)) is None
 
 
 def make_token(session: Session, user: User, name: str, address: str | None = None) -> MailedToken:

@@ -68,7 +68,7 @@ def forgot_password(form: ForgotPassword, client: Client) -> None:
     :raises app.errors.RateLimited: by the caller's address of the network; that of the mailbox is silent.
     """
     limits.count("mail-ip", plugins.current(AuthSettings).limit_mail_ip, limits.ip_bucket(client.ip))
-    if mailed.may_ask(form.email):
+    if mailed.may_ask("reset-password", form.email):
         with transaction():
             enqueue(forgotten, email=form.email)
 
@@ -82,10 +82,18 @@ def mail_reset(email: str) -> None:
             mail.queue(emails.reset_password, user.email, token_id=token.id)
 
 
-def reset_password(form: ResetPassword, client: Client) -> int:
+@dataclass(frozen=True)
+class Reset:
+    """A password set by a mailed link: how many sessions ended, and the cookie by which this browser is known."""
+
+    ended: int
+    device: str
+
+
+def reset_password(form: ResetPassword, client: Client) -> Reset:
     """Set a new password by a mailed link: ends every session and token, verifies the address, signs nobody in.
 
-    Returns how many sessions ended.
+    The browser that did it is the one known device: nobody's tries keep it from signing in.
     :raises InvalidToken:
     :raises ValidationFailed: the new password is refused; the link stays good.
     :raises app.errors.RateLimited:
@@ -105,9 +113,10 @@ def reset_password(form: ResetPassword, client: Client) -> int:
         ended = sessions.end_sessions(session, End.PASSWORD_RESET, UserSession.user_id == user.id, by=client)
         session.execute(delete(AccessToken).where(AccessToken.user_id == user.id))
         devices.forget(session, user.id)
+        device = devices.remember(session, user.id, None)
         _mail_notice(session, user, client)
         log.info("password_reset", user_id=str(user.id), ended=ended)
-        return ended
+        return Reset(ended, device)
 
 
 # What depends on whether there is an account happens in a job: the request does the same work either way.

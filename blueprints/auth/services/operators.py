@@ -99,7 +99,6 @@ def create_admin(email: str, password: str) -> bool:
         user.sign_up_id = token_hex(16)
         session.flush()
         shut_out(session, user)
-        devices.forget(session, user.id)
         return new
 
 

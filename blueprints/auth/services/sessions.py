@@ -73,9 +73,10 @@ def ends_at(session: UserSession) -> datetime:
 
 
 def start_session(
-    session: Session, user: User, client: Client, *, remember: bool = False, replaces: UUID | None = None
+    session: Session, user: User, client: Client, *, remember: bool = False, replaces: str | None = None
 ) -> Started:
-    """Begin a session inside the current transaction; the one it `replaces` ends, and the oldest beyond 20.
+    """Begin a session inside the current transaction; the one of the cookie it `replaces` ends, and the oldest
+    beyond 20.
 
     The user's row is locked.
     """
@@ -86,7 +87,7 @@ def start_session(
     row.created_at = row.last_seen_at = row.reauthenticated_at = now
     row.expires_at = now + (LONG if remember else SHORT)
     if replaces is not None:
-        end_sessions(session, End.SIGN_IN, UserSession.id == replaces, by=client)
+        end_sessions(session, End.SIGN_IN, UserSession.token_hash == digest(replaces), by=client)
     open_ones = select(UserSession.id).where(UserSession.user_id == user.id, *running())
     surplus = session.scalars(open_ones.order_by(UserSession.created_at.desc()).offset(MOST - 1)).all()
     end_sessions(session, End.TOO_MANY, UserSession.id.in_(surplus), by=client)

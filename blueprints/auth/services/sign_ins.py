@@ -4,7 +4,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import limits, log, mail, plugins
-from app.access import Client, Identity
+from app.access import Client
 from app.addresses import address_key
 from app.database import db, end_read, transaction, utc_now
 from app.errors import AppError, Conflict
@@ -29,8 +29,8 @@ class EmailNotVerified(AppError):
     message = "Verify your address first. We have sent you a new mail with a link."
 
 
-def sign_in(form: SignIn, client: Client, who: Identity | None) -> Started:
-    """Begin a session; signing in while signed in ends the session the browser had.
+def sign_in(form: SignIn, client: Client, cookie: str | None) -> Started:
+    """Begin a session; the one that the browser's `cookie` stands for ends.
 
     :raises InvalidCredentials:
     :raises EmailNotVerified: the password was right; a new mail goes out under its limit.
@@ -64,9 +64,8 @@ def sign_in(form: SignIn, client: Client, who: Identity | None) -> Started:
         row.password_hash = new_hash or row.password_hash
         mailed.void_tokens(session, row.id, "reset-password")
         _tell_of_new_device(session, row, client)
-        replaces = who.session_id if who else None
         log.info("signed_in", user_id=str(row.id), request_id=client.request_id)
-        return sessions.start_session(session, row, client, remember=form.remember_me, replaces=replaces)
+        return sessions.start_session(session, row, client, remember=form.remember_me, replaces=cookie)
 
 
 def _tell_of_new_device(session: Session, user: User, client: Client) -> None:

@@ -2,21 +2,23 @@
 
 from dataclasses import dataclass
 from secrets import token_hex
+from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import select
+from sqlalchemy import exists, select
 
 from app import limits, mail, plugins
-from app.access import Client, Identity
+from app.access import Client
 from app.addresses import address_key
 from app.database import transaction, utc_now
 from app.errors import AppError, Conflict
 from app.jobs import Job, enqueue
+from app.mailed_tokens import digest
 from blueprints.auth import emails
 from blueprints.auth.lane import lane
-from blueprints.auth.models import User
+from blueprints.auth.models import MailedToken, User
 from blueprints.auth.schemas import SignUp, VerifyEmail
-from blueprints.auth.services import mailed, sessions
+from blueprints.auth.services import accounts, mailed, sessions
 from blueprints.auth.services.passwords import check_length, check_password, hash_password
 from blueprints.auth.services.sessions import Started
 from blueprints.auth.settings import AuthSettings
@@ -32,10 +34,29 @@ class UsernameTaken(AppError):
 
 @dataclass(frozen=True)
 class SignUpMark:
-    """What the browser that signed up keeps: only there does the mailed link sign in."""
+    """What the browser that signed up keeps: only there does the mailed link sign in.
 
-    account: str
+    Salted digests: two sign-ups of one address have nothing in common for whoever reads their cookies, and
+    those of a taken address look like any others.
+    """
+
+    salt: str
     sign_up: str
+
+    @classmethod
+    def of(cls, account: str, sign_up: str) -> "SignUpMark":
+        """The mark of a sign-up, with a salt of its own."""
+        salt = token_hex(16)
+        return cls(salt, digest(f"{salt} {account} {sign_up}"))
+
+    @classmethod
+    def read(cls, kept: Any) -> "SignUpMark | None":
+        """The mark that a browser kept; None without one, and for one of another form."""
+        return cls(*kept) if isinstance(kept, list) and len(kept) == 2 else None
+
+    def fits(self, user: User) -> bool:
+        """Whether the account's last sign-up was made in this browser."""
+        return self.sign_up == digest(f"{self.salt} {user.id} {user.sign_up_id}")
 
 
 def sign_up(form: SignUp, client: Client) -> SignUpMark:
@@ -68,24 +89,25 @@ def _sign_up(form: SignUp, password_hash: str, username: str | None, *, may_mail
     with transaction(idx_users_email=AddressTaken, idx_users_username=UsernameTaken) as session:
         user = session.scalar(select(User).where(User.email_key == key).with_for_update())
         if username is not None:
+            accounts.free_username(session, username, key)
             taken = session.scalar(select(User.id).where(User.username == username, User.email_key != key))
             username = None if taken else username
-        mark = SignUpMark(str(uuid4()), token_hex(16))
+        account, sign_up_id = uuid4(), token_hex(16)
         if user is None or (user.email_verified_at is None and user.disabled_at is None):
             if user is None:
-                user = User(id=UUID(mark.account), email=form.email, email_key=key)
+                user = User(id=account, email=form.email, email_key=key)
                 session.add(user)
             # A second sign-up of an unverified address voids the first one's password, name and browser.
-            user.email, user.password_hash, user.sign_up_id = form.email, password_hash, mark.sign_up
+            account = user.id
+            user.email, user.password_hash, user.sign_up_id = form.email, password_hash, sign_up_id
             user.name, user.username, user.user_type = form.name, username, form.user_type
-            mark = SignUpMark(str(user.id), mark.sign_up)
         else:
             user.updated_at = utc_now()  # a write, as for a new account
         session.flush()
         mailed.void_tokens(session, user.id, "verify-email")  # now: an earlier link would verify the new password
         if may_mail:
             enqueue(signed_up, user_id=str(user.id))
-        return mark
+        return SignUpMark.of(str(account), sign_up_id)
 
 
 def mail_after_sign_up(user_id: str) -> None:
@@ -97,8 +119,10 @@ def mail_after_sign_up(user_id: str) -> None:
         if user.email_verified_at is not None:
             mail.queue(emails.already_registered, user.email, user_id=user.id)
             return
+        again = exists().where(MailedToken.user_id == user.id, MailedToken.purpose == "verify-email")
+        more = {"again": True} if session.scalar(select(again)) else {}
         token = mailed.make_token(session, user, "verify-email")
-        mail.queue(emails.verify_email, user.email, token_id=token.id)
+        mail.queue(emails.verify_email, user.email, token_id=token.id, **more)
 
 
 def resend_verification(address: str, client: Client) -> None:
@@ -112,7 +136,7 @@ def resend_verification(address: str, client: Client) -> None:
 
 def resend(address: str) -> None:
     """Mail a new link under the limit of its mailbox, if the address waits for one."""
-    if mailed.may_ask(address):
+    if mailed.may_ask("verify-email", address):
         with transaction():
             enqueue(asked_again, email=address)
 
@@ -126,7 +150,7 @@ def mail_verification_again(email: str) -> None:
             mail.queue(emails.verify_email, user.email, token_id=token.id)
 
 
-def verify_email(form: VerifyEmail, mark: SignUpMark | None, client: Client, who: Identity | None) -> Started | None:
+def verify_email(form: VerifyEmail, mark: SignUpMark | None, client: Client, cookie: str | None) -> Started | None:
     """Believe the mailbox; signs in only the browser whose sign-up this is.
 
     :raises InvalidToken: unknown, used, expired or superseded.
@@ -134,9 +158,9 @@ def verify_email(form: VerifyEmail, mark: SignUpMark | None, client: Client, who
     with transaction() as session:
         user, _ = mailed.use_token(session, form.token, "verify-email")
         user.email_verified_at = user.email_verified_at or utc_now()
-        if mark is None or (mark.account, mark.sign_up) != (str(user.id), user.sign_up_id):
+        if mark is None or not mark.fits(user):
             return None
-        return sessions.start_session(session, user, client, replaces=who.session_id if who else None)
+        return sessions.start_session(session, user, client, replaces=cookie)
 
 
 # What depends on whether there is an account happens in a job: the request does the same work either way.

@@ -24,8 +24,8 @@ NEXT_STEPS = {
     "verify-email": "/auth/resend-verification",
     "reset-password": "/auth/forgot-password",
     "change-email": "/auth/change-email",
-    "undo-change-email": "/auth/sign-in",
-    "not-me": "/auth/sign-in",
+    "undo-change-email": "/auth/forgot-password",
+    "not-me": "/auth/forgot-password",
 }
 each_purpose = pytest.mark.parametrize("purpose", PURPOSES)
 

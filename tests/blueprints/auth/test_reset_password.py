@@ -81,10 +81,10 @@ def test_reset_password(app, people, either, token, mails):
     assert [works(client) for client in (*sessions, Program(app, value))] == [False, False, False]
     assert count(UserSession, UserSession.ended_at.is_(None)) == count(AccessToken) == 0
     assert Program(app).submit("/auth/sign-in", email=EMAIL, password=PASSWORD).code == "INVALID_CREDENTIALS"
-    people.program(EMAIL, NEW_PASSWORD)
     notice = mails()[-1]
     assert notice.subject == "Your Pitchey password was changed"
     assert "From: 127.0.0.1\n" in notice.text
+    people.program(EMAIL, NEW_PASSWORD)
 
 
 def test_it_verifies_the_address(app, either, mails, people):
