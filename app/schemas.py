@@ -1,4 +1,4 @@
-"""What may come in and what goes out: the base models, the shared field types, and the errors in words."""
+"""What may come in and what goes out: the base models, and the shared field types."""
 
 import json
 import re
@@ -25,7 +25,8 @@ from werkzeug.datastructures import MultiDict
 
 from app.addresses import parse_address
 from app.envelope import timestamp
-from app.errors import BadRequest, ValidationFailed
+from app.errors import BadRequest
+from app.sentences import in_words
 
 MAX_DEPTH = 20
 CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
@@ -228,6 +229,8 @@ def read_form(schema: type[In], form: "MultiDict[str, str]", *, clears: bool = F
                 values[alias] = value
             elif clears and takes(schema, name, NoneType):
                 values[alias] = None
+            elif clears and takes(schema, name, str):
+                values[alias] = value  # a text that cannot be cleared is refused
     try:
         return schema.model_validate(values)
     except ValidationError as error:
@@ -246,60 +249,3 @@ def prefill(schema: type[In], query: Mapping[str, str]) -> dict[str, Any]:
     """What a query string may put into a form: everything but secrets."""
     names = {field.alias or name: name for name, field in schema.model_fields.items()}
     return {alias: value for alias, value in query.items() if alias in names and not is_secret(schema, names[alias])}
-
-
-def in_words(schema: type[In], error: ValidationError) -> Exception:
-    """The refusal for what pydantic found: sentences, by the field's outside name."""
-    fields: dict[str, list[str]] = {}
-    missing = False
-    for found in error.errors(include_url=False, include_input=True):
-        if found["type"] == "json_invalid":
-            return BadRequest("The body is not valid JSON.")
-        alias = str(found["loc"][0]) if found["loc"] else "body"
-        empty = is_missing(found)
-        missing = missing or (empty and is_required(schema, alias))
-        sentence = "This field is required." if empty else sentence_of(found)
-        if sentence not in fields.setdefault(alias, []):
-            fields[alias].append(sentence)
-    return ValidationFailed(fields, schema.missing_message if missing else None)
-
-
-def is_required(schema: type[In], alias: str) -> bool:
-    """Whether the field of an outside name must be given."""
-    return any((field.alias or name) == alias and field.is_required() for name, field in schema.model_fields.items())
-
-
-def is_missing(found: Any) -> bool:
-    """Whether pydantic's error means that nothing was given."""
-    if found["type"] == "missing" or found["input"] is None:
-        return True
-    return found["type"] == "string_too_short" and not str(found["input"]).strip()
-
-
-def sentence_of(found: Any) -> str:
-    """One of pydantic's errors as a sentence for people."""
-    context = found.get("ctx", {})
-    match found["type"]:
-        case "string_type" | "string_unicode":
-            return "Enter text."
-        case "string_too_long":
-            return f"Use at most {context['max_length']} characters."
-        case "string_too_short":
-            return f"Use at least {context['min_length']} characters."
-        case "bool_type" | "bool_parsing":
-            return "Use true or false."
-        case "int_type" | "int_parsing" | "int_from_float":
-            return "Enter a whole number."
-        case "greater_than_equal":
-            return f"Use {context['ge']} or more."
-        case "less_than_equal":
-            return f"Use {context['le']} or less."
-        case "uuid_parsing" | "uuid_type":
-            return "This is not a valid id."
-        case "literal_error" | "enum":
-            return f"Choose one of: {context['expected']}."
-        case "string_pattern_mismatch":
-            return "This has characters that are not allowed here."
-        case "value_error":
-            return str(context.get("error", found["msg"]))
-    return "This is not valid."

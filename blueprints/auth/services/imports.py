@@ -21,7 +21,8 @@ from app import plugins
 from app.addresses import address_key, parse_address
 from app.database import db, end_read, transaction, utc_now
 from app.errors import Conflict, ValidationFailed
-from app.schemas import Email, In, Line, in_words
+from app.schemas import Email, In, Line
+from app.sentences import in_words
 from blueprints.auth.models import User
 from blueprints.auth.schemas import Username, UserType
 
