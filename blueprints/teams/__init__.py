@@ -2,7 +2,7 @@
 
 from app.plugins import Mount, NavItem, Plugin
 from blueprints.teams import emails
-from blueprints.teams.routes import bp, links
+from blueprints.teams.routes import bp, mailed_links
 from blueprints.teams.services import account_hooks
 from blueprints.teams.settings import TeamsSettings
 
@@ -10,7 +10,7 @@ __all__ = ["plugin"]
 
 plugin = Plugin(
     "teams",
-    mounts=(Mount(bp), Mount(links, at="/team", only="pages")),
+    mounts=(Mount(bp), Mount(mailed_links, at="/team", only="pages")),
     requires=("auth",),
     settings=TeamsSettings,
     jobs=emails.jobs,

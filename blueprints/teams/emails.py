@@ -3,10 +3,11 @@
 from typing import Any
 from uuid import UUID
 
+from app.database import db
 from app.mail import mail_job
 from app.web import absolute_url
 from blueprints.auth import people
-from blueprints.teams.models import Invitation
+from blueprints.teams.models import Invitation, OwnershipOffer, Team
 from blueprints.teams.services import cases
 
 
@@ -36,7 +37,34 @@ def _member_joined(invitation_id: str) -> dict[str, Any] | None:
     return {"member": member.name or member.email, "team": found[0].team.name, "link": link}
 
 
+def _member_removed(team_id: str) -> dict[str, Any] | None:
+    team = db.session.get(Team, UUID(team_id))
+    return {"team": team.name} if team else None
+
+
+def _ownership_offered(offer_id: str) -> dict[str, Any] | None:
+    offer = db.session.get(OwnershipOffer, UUID(offer_id))
+    team = db.session.get(Team, offer.team_id) if offer else None
+    if offer is None or team is None:
+        return None
+    owner = people([offer.offered_by])[offer.offered_by]
+    link = absolute_url("teams.team", team_id=team.id)
+    return {"team": team.name, "owner": owner.name or owner.email, "link": link, "until": offer.expires_at}
+
+
+def _ownership_taken(team_id: str, user_id: str) -> dict[str, Any] | None:
+    team, known = db.session.get(Team, UUID(team_id)), people([UUID(user_id)])
+    if team is None or not known:
+        return None
+    owner = known[UUID(user_id)]
+    return {"team": team.name, "owner": owner.name or owner.email, "link": absolute_url("teams.team", team_id=team.id)}
+
+
 invitation = mail_job("invitation", _invitation)
 member_joined = mail_job("member_joined", _member_joined)
 
-jobs = (invitation, member_joined)
+member_removed = mail_job("member_removed", _member_removed)
+ownership_offered = mail_job("ownership_offered", _ownership_offered)
+ownership_taken = mail_job("ownership_taken", _ownership_taken)
+
+jobs = (invitation, member_joined, member_removed, ownership_offered, ownership_taken)

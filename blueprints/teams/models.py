@@ -82,3 +82,21 @@ class Invitation(Base):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
     answered_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # accepted, rejected, revoked or superseded
+
+
+class OwnershipOffer(Base):
+    """An owner's offer to hand a team over to a member; a team has one at most."""
+
+    __tablename__ = "ownership_offers"
+    __table_args__ = (
+        Index("idx_ownership_offers_team_id", "team_id", unique=True),
+        Index("idx_ownership_offers_user_id", "user_id"),
+        Index("idx_ownership_offers_offered_by", "offered_by"),
+    )
+
+    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True, default=uuid4)
+    team_id: Mapped[UUID] = mapped_column(ForeignKey("teams.id", ondelete="CASCADE"))
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    offered_by: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -1,6 +1,6 @@
 """What may come into teams, and what the outside may see of them."""
 
-from typing import Annotated
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import AfterValidator, Field, WithJsonSchema
@@ -25,12 +25,31 @@ def is_absent(value: object) -> bool:
     return value is None
 
 
+def without_default(schema: dict[str, Any]) -> None:
+    """Leave a default out of the description of a field."""
+    schema.pop("default", None)
+
+
 InvitedRole = Annotated[str, AfterValidator(invited_role), WithJsonSchema({"type": "string", "enum": list(INVITED)})]
 
 
 class CreateTeam(In):
     name: Annotated[str, Line(100)]
     description: Annotated[str, Lines(2000)] | None = None
+
+
+class EditTeam(In):
+    # Absent: unchanged; never cleared, so the default is only a mark of what is absent.
+    name: Annotated[str, Line(100)] = Field("", validate_default=False, json_schema_extra=without_default)
+    description: Annotated[str, Lines(2000)] | None = None
+
+
+class ChangeRole(In):
+    role: Literal["owner", "admin", "member", "viewer"]
+
+
+class OfferOwnership(In):
+    member_id: UUID
 
 
 class InviteToTeam(In):
@@ -123,6 +142,10 @@ class MemberOut(Out):
     last_active: Timestamp | None
 
 
+class OneMember(Out):
+    member: MemberOut
+
+
 class Members(Out):
     members: list[MemberOut]
 
@@ -180,13 +203,40 @@ class GrantableRole(Out):
     name: str
 
 
+class MemberRow(MemberOut):
+    """A member on the team's page, with what the visitor may do about them."""
+
+    is_me: bool
+    roles: list[GrantableRole]
+    can_remove: bool
+
+
 class TeamPage(Out):
     """Everything on a team's page; the invitations are for those who may invite."""
 
-    team: TeamWithMembers
+    team: TeamOut
+    members: list[MemberRow]
+    role: str
     can_invite: bool
     invites: list[InvitationRow]
     grantable_roles: list[GrantableRole]
+    offered_until: Timestamp | None
+
+
+class SettingsPage(Out):
+    """What the visitor may do about a team as a whole, and for owners who could take it over."""
+
+    team: TeamOut
+    role: str
+    can_edit: bool
+    can_delete: bool
+    candidates: list[MemberOut]
+
+
+class InvitationPart(Out):
+    """An invitation as the page about it shows it to its team."""
+
+    invitation: InvitationOut
 
 
 class Preview(Out):

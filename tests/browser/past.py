@@ -19,8 +19,11 @@ MAILS = {
     "address_taken": "move another",
     "email_changed": "Your address was changed",
     "account_deleted": "Your account was deleted",
-    "invitation": "Invitation to join",
+    "invitation": "Ines Carvalho writes:",
     "member_joined": "accepted your invitation",
+    "member_removed": "has removed you from",
+    "ownership_offered": "to take their place",
+    "ownership_taken": "accepted your offer",
 }
 
 

@@ -24,6 +24,9 @@ class Person:
         headers = {"User-Agent": agent} if agent else {}
         return data_of(self.context.request.post(f"/api{path}", data=values, headers=headers))
 
+    def get(self, path: str) -> Any:
+        return data_of(self.context.request.get(f"/api{path}"))
+
     def delete(self, path: str, **values: Any) -> Any:
         return data_of(self.context.request.delete(f"/api{path}", data=values))
 

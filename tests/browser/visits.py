@@ -11,6 +11,7 @@ from tests.browser.world import INES
 Then = Callable[[Page], None]
 
 CONFIRM, UNDO, NOT_ME = "/auth/change-email/confirm", "/auth/change-email/undo", "/auth/not-me"
+AGAIN = "/auth/reauthenticate"
 ACCOUNT, EDIT, DELETE = "/auth/account", "/auth/account/edit", "/auth/account/delete"
 DEAD = "This link does not work any more."
 
@@ -54,12 +55,29 @@ def guess(button: str, **values: str) -> Then:
     return fill(button, **values, password="a guess")
 
 
+def post_to(path: str, **values: str) -> Then:
+    """Send a form that the page of a team does not offer to the visitor any more: an old page still would."""
+
+    def act(page: Page) -> None:
+        page.evaluate(
+            """([path, values]) => {
+                const form = document.querySelector("header form");
+                form.action = location.pathname.split("/").slice(0, 3).join("/") + path;
+                for (const [name, value] of Object.entries(values)) {
+                    form.append(Object.assign(document.createElement("input"), {name, value}));
+                }
+                form.submit();
+            }""",
+            [path, values],
+        )
+
+    return act
+
+
 SIGNED_OUT = (
     Visit("sign-in", "guest", "/auth/sign-in"),
     Visit("sign-in-refused", "guest", "/auth/sign-in", 401, guess("Sign in", email=INES)),
-    Visit(
-        "sign-in-ended", "ended", "/auth/sign-in", says="ended by a password change from Chrome on Linux (127.0.0.1)"
-    ),
+    Visit("sign-in-ended", "ended", "/auth/sign-in", says="ended by a password change"),
     Visit("sign-in-ended-refused", "ended", "/auth/sign-in", 401, guess("Sign in", email=INES)),
     Visit("sign-up", "guest", "/auth/sign-up"),
     Visit("sign-up-refused", "guest", "/auth/sign-up", 422, fill("Create account", email="ines", username="I C")),
@@ -103,23 +121,59 @@ ACCOUNTS = (
     Visit("delete-account", "jonas", DELETE, says="This cannot be undone."),
     Visit("delete-account-refused", "jonas", DELETE, 401, guess("Delete my account"), says="incorrect"),
     Visit("delete-account-needed", "ines", DELETE, 409, fill("Delete my account", password=PASSWORD), says="Saltwater"),
-    Visit("reauthenticate", "ines", "/auth/reauthenticate"),
+    Visit("reauthenticate", "ines", AGAIN),
     Visit("sign-out", "ines", "/auth/sign-out"),
+)
+TEAM, SALTWATER, OFFERED, LINK = (
+    "/teams/{team}",
+    "/teams/{empty_team}",
+    "/teams/{offered_team}",
+    "/team/invite/{invited}",
 )
 TEAMS = (
     Visit("invitation-stranger", "guest", "/team/invite/{stranger}"),
-    Visit("invitation-signed-out", "guest", "/team/invite/{invited}"),
-    Visit("invitation-mine", "noor", "/team/invite/{invited}"),
-    Visit("invitation-not-mine", "jonas", "/team/invite/{invited}"),
+    Visit("invitation-stranger-refused", "guest", "/team/invite/{stranger}", 422, press("Join Harbour Lights")),
+    Visit("invitation-signed-out", "guest", LINK, says="There is an account for this address."),
+    Visit("invitation-mine", "noor", LINK, says="Your night scenes are what this needs."),
+    Visit("invitation-not-mine", "jonas", LINK, says="n***@example.com"),
+    Visit("invitation-joined", "mei", "/team/invite/{used}", says="You are in Harbour Lights"),
+    Visit("invitation-used", "guest", "/team/invite/{used}", 410, says="has been used"),
     Visit("invitation-dead", "guest", "/team/invite/{refused}", 410),
+    Visit("invitation-unknown", "guest", "/team/invite/x", 400, says="no invitation behind this link"),
     Visit("teams", "ines", "/teams"),
-    Visit("teams-none", "noor", "/teams"),
+    Visit("teams-none", "noor", "/teams", says="Create your first team"),
     Visit("team-new", "ines", "/teams/new"),
-    Visit("team", "ines", "/teams/{team}"),
-    Visit("team-alone", "ines", "/teams/{empty_team}"),
-    Visit("invite", "ines", "/teams/{team}/invite"),
-    Visit("invite-refused", "ines", "/teams/{team}/invite", 409, fill("Send invitation", email=INES)),
-    Visit("invitations", "noor", "/teams/invites"),
+    Visit("team-new-refused", "ines", "/teams/new", 422, press("Create team"), says="required"),
+    Visit("team", "ines", TEAM, says="Mail failed"),
+    Visit("team-manage", "ines", TEAM, unfold="Manage Jonas Lindqvist", says="loses sight of the team"),
+    Visit("team-admin", "jonas", TEAM, says="Send invitation"),
+    Visit("team-member", "mei", TEAM, says="4 in this team."),
+    Visit("team-alone", "ines", SALTWATER, says="Nobody is invited at the moment."),
+    Visit("team-offered", "ines", OFFERED, says="This team is offered to you"),
+    Visit("team-not-allowed", "mei", TEAM, 403, post_to("/invite", email=INES), says="You are not allowed to do this."),
+    Visit("team-invite-refused", "ines", f"{TEAM}/invite", 409, fill("Send invitation", email=INES)),
+    Visit("team-invite-asked", "ines", f"{TEAM}/invite"),
+    Visit("team-invite", "ines", "/teams/invites/{invite}", says="You asked to see how it goes."),
+    Visit("team-invite-again", "ines", "/teams/invites/{invite}", 429, press("Send again"), says="Too many"),
+    Visit("team-settings", "ines", f"{TEAM}/settings", says="You cannot leave yet: you are the only owner"),
+    Visit("team-settings-alone", "ines", f"{SALTWATER}/settings", says="There is nobody to offer it to"),
+    Visit("team-settings-admin", "jonas", f"{TEAM}/settings", says="You are an admin of Harbour Lights."),
+    Visit("team-settings-member", "mei", f"{TEAM}/settings", says="You are a member of Harbour Lights."),
+    Visit("team-edit-refused", "ines", TEAM, 422, post_to("/edit", name="x" * 101), says="100"),
+    Visit("team-edit-not-allowed", "mei", TEAM, 403, post_to("/edit"), says="You are not allowed to do this."),
+    Visit(
+        "team-ownership",
+        "ines",
+        f"{AGAIN}?next={TEAM}/ownership",
+        then=fill("Continue", password=PASSWORD),
+        says="Offer it",
+    ),
+    Visit("team-leave", "mei", f"{TEAM}/leave", says="Do you want to leave Harbour Lights?"),
+    Visit("team-leave-last-owner", "ines", TEAM, 409, post_to("/leave"), says="A team needs an owner."),
+    Visit("team-delete", "ines", f"{TEAM}/delete", says="This cannot be undone."),
+    Visit("team-invites-mine", "noor", "/teams/invites", says="Member, invited by Ines Carvalho"),
+    Visit("team-invites-none", "jonas", "/teams/invites", says="Ask whether it went to this address."),
+    Visit("team-taken", "ines", OFFERED, then=press("Become an owner"), says="You own this team now."),
 )
 OTHERS = (
     Visit("not-found", "guest", "/nowhere", 404),

@@ -1,15 +1,19 @@
 """People, teams, mails and numbers for the pages to show: long names and long addresses among them."""
 
+import time
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import uuid4
 
 from playwright.sync_api import Browser
+from sqlalchemy import select, update
 
 from tests.browser import past
 from tests.browser.person import PASSWORD, Person, sign_up
 from tests.live import Live, flask
 
 INES, JONAS, NOOR, ADMIN = "ines@example.com", "jonas@example.com", "noor@example.com", "admin@example.com"
+MEI, PRIYA, LOST = "mei.tanaka@example.com", "priya@example.com", "casting@office.example.com"
 TEAMS = (
     ("Harbour Lights", "A six-part series about the night shift of a ferry port. We pitch it in Rotterdam in March."),
     ("Saltwater", None),
@@ -47,19 +51,24 @@ class World:
 
 def build(chromium: Browser, live: Live) -> World:
     """Make the world on a service, through its API alone but for the numbers of the dashboard."""
-    names = ("guest", "ines", "jonas", "noor", "admin", "ended")
+    names = ("guest", "ines", "jonas", "noor", "mei", "admin", "ended")
     world = World({name: Person(chromium, live) for name in names})
-    guest, ines, jonas, noor, admin, ended = world.people.values()
+    guest, ines, jonas, noor, mei, admin, ended = world.people.values()
     sign_up(ines, INES, "Ines Carvalho", username="ines_c", userType="production")
     sign_up(noor, NOOR, "Noor El-Amin")
     teams = [make_team(ines, name, description) for name, description in TEAMS]
     invite(ines, teams[0], JONAS, "admin")
     accept(jonas, JONAS, "Jonas Lindqvist")
-    join(chromium, live, ines, teams[0], "mei.tanaka@example.com", "member", "Mei Tanaka")
-    join(chromium, live, ines, teams[0], "priya@example.com", "viewer", None)
+    used = invite(ines, teams[0], MEI, "member")
+    accept(mei, MEI, "Mei Tanaka")
+    join(chromium, live, ines, teams[0], PRIYA, "viewer", None)
     long_address = "maximiliane.von-der-heide-zu-ostertal@filmfoerderung.example.com"
     invite(ines, teams[0], long_address, "viewer", message="You asked to see how it goes. Here it is.\nInes")
     invite(ines, teams[0], "oskar@example.com", "member")
+    invite(ines, teams[0], LOST, "admin")
+    lose_mail(live, LOST)
+    offered = hand_over(ines, mei, jonas)
+    invite(jonas, offered, NOOR, "viewer")
     invite(ines, teams[2], NOOR, "member", message="Your night scenes are what this needs.")
     refused = invite(ines, teams[1], "refused@example.com", "member")
     guest.post("/teams/invites/reject", token=refused)
@@ -76,10 +85,13 @@ def build(chromium: Browser, live: Live) -> World:
     world.values = {
         "team": teams[0],
         "empty_team": teams[1],
+        "offered_team": offered,
+        "invite": invitation_of(ines, teams[0], long_address),
         "mail": invitation["id"],
         "stranger": ines.mailed_token(long_address, "Invitation"),
         "invited": ines.mailed_token(NOOR, "Invitation"),
         "refused": refused,
+        "used": used,
         **links,
     }
     return world
@@ -104,6 +116,56 @@ def join(chromium: Browser, live: Live, owner: Person, team: str, email: str, ro
     """Let somebody join who looks at no page here."""
     invite(owner, team, email, role)
     accept(Person(chromium, live), email, name)
+
+
+def hand_over(ines: Person, mei: Person, jonas: Person) -> str:
+    """A team from which one member is removed, and whose ownership another takes and offers back."""
+    team = make_team(ines, "Slack Water", "What the tide leaves behind, in eight short films.")
+    for person, email in ((mei, MEI), (jonas, JONAS)):
+        invite(ines, team, email, "admin")
+        token = person.mailed_token(email, "Invitation to join Slack Water")
+        person.post("/teams/invites/accept", token=token)
+    members = {member["email"]: member["id"] for member in members_of(ines, team)}
+    ines.delete(f"/teams/{team}/members/{members[MEI]}")
+    ines.post(f"/teams/{team}/ownership", memberId=members[JONAS])
+    jonas.post(f"/teams/{team}/ownership/accept")
+    mine = next(member["id"] for member in members_of(jonas, team) if member["email"] == INES)
+    jonas.post(f"/teams/{team}/ownership", memberId=mine)
+    return team
+
+
+def members_of(person: Person, team: str) -> Any:
+    return person.get(f"/teams/{team}/members")["members"]
+
+
+def invitation_of(person: Person, team: str, email: str) -> str:
+    """The id of the invitation of an address."""
+    return next(row["id"] for row in person.get(f"/teams/{team}/invites")["invites"] if row["email"] == email)
+
+
+def lose_mail(live: Live, email: str) -> None:
+    """Let the mail of an invitation have failed, as after ten hours without a mail server.
+
+    The worker says that it is done only after it has arrived, and would have the last word.
+    """
+    import config
+    from app import create_app
+    from app.database import db, transaction
+    from app.jobs import QueuedJob
+    from blueprints.teams.models import Invitation
+
+    app = create_app(config.load(live.environ))
+    with app.app_context():
+        its_job = QueuedJob.id == select(Invitation.mail_job_id).where(Invitation.email == email).scalar_subquery()
+        done = update(QueuedJob).where(its_job, QueuedJob.state == "done").returning(QueuedJob.id)
+        for _ in range(150):
+            with transaction() as session:
+                if session.scalars(done.values(state="failed")).all():
+                    break
+            time.sleep(0.1)
+        else:
+            raise AssertionError(f"no mail: {email}")
+        db.engine.dispose()
 
 
 def busy_hour(live: Live) -> None:

@@ -152,3 +152,33 @@ def test_mails_have_no_text_of_people_in_their_subject(app):
         said = set(re.findall(r"{{ (\w+) }}", (path / "subject.txt").read_text()))
         team = {"team", "member"} if path.name in ("invitation", "member_joined") else set()
         assert said <= {"product_name"} | team, path.name
+
+
+TRAP = "https://evil.example/a www.evil.example eve@evil.example mailto:eve tel:+4930 evil。example."
+TEAM_MAILS = ("invitation", "member_joined", "member_removed", "ownership_offered", "ownership_taken")
+
+
+@pytest.mark.needs("teams", "the mails are its own")
+@pytest.mark.parametrize("name", TEAM_MAILS)
+def test_what_people_write_is_no_link_in_a_mail(app, name):
+    """A name or a message shows as it was written, with a word joiner where a mail program would see a link."""
+    people = dict.fromkeys(("team", "inviter", "member", "owner", "message"), TRAP)
+    link = "https://pitchey.example/team"
+    values = {**people, "link": link, "role": "admin", "days": 7, "until": AT}
+    for body in mail.render(name, values)[1:]:
+        assert TRAP in body.replace("\u2060", "")
+        own = body.replace(link, "")
+        assert not re.search(r"evil[.。]example|s://e|www\.e|@evil|mailto:e|tel:\+", own)
+
+
+@pytest.mark.needs("teams", "the mails are its own")
+def test_a_message_is_quoted_line_by_line_in_plain_text(app):
+    values = {
+        "team": "T",
+        "inviter": "I",
+        "role": "viewer",
+        "days": 7,
+        "link": "/",
+        "message": "One\n\nAccept Invitation:",
+    }
+    assert "\n> One\n> \n> Accept Invitation:" in mail.render("invitation", values)[1]

@@ -10,7 +10,7 @@ from app import mail
 from app.access import Client, Identity
 from app.addresses import address_key
 from app.database import snapshot, transaction, utc_now
-from app.errors import ValidationFailed
+from app.errors import AppError, ValidationFailed
 from app.mailed_tokens import digest
 from blueprints.auth import Started, find_by_email, open_verified_account, people, prepare_password, start_session
 from blueprints.teams import emails
@@ -18,11 +18,12 @@ from blueprints.teams.models import Invitation, Team, TeamMember
 from blueprints.teams.schemas import AcceptInvitation, InvitationOut, MemberOut, Preview, TeamOut
 from blueprints.teams.services import cases
 from blueprints.teams.services.cases import Case
-from blueprints.teams.services.membership import find_role, member_out
+from blueprints.teams.services.membership import add_member, find_role, member_out
 from blueprints.teams.services.refusals import (
     BY_STATE,
     AlreadyJoined,
     InvalidInvite,
+    InviteSuperseded,
     InviteUsed,
     InviteWrongAccount,
     SignInToAnswer,
@@ -59,7 +60,7 @@ def preview_invite(who: Identity | None, token: str) -> Look:
     with snapshot():
         case = _get_case(token)
         is_mine = who is not None and _is_for(case, who)
-        if not _is_joined_before(case, who) and (who is None or is_mine):
+        if not is_joined_before(case, who) and (who is None or is_mine):
             _refuse_joined(case, who)
         account_exists = _find_account(case) is not None
         opens_account = who is None and not account_exists
@@ -82,25 +83,25 @@ def accept_invite(who: Identity | None, token: str, form: AcceptInvitation, clie
     with snapshot():  # an answer that comes in between is met under the lock, in the order of the refusals
         case = _get_case(token)
         invitation_id, team_id, email = case.invitation.id, case.team.id, case.invitation.email
-        if not _is_joined_before(case, who):
-            _refuse_answering(case, who)
+        if not is_joined_before(case, who):
+            refuse_answering(case, who)
     password_hash = ""
     if who is None:
         if form.password is None:
             raise ValidationFailed({"password": ["This field is required."]})
         password_hash = prepare_password(email, form.password, client)
     with transaction(uq_team_members_team_id_user_id=AlreadyJoined) as session:
-        case = _lock_case(session, team_id, invitation_id)
-        if _is_joined_before(case, who) and who is not None:
-            return _acceptance(session, case, who.user_id, already_member=True)
-        _refuse_answering(case, who)
+        case = lock_case(session, team_id, invitation_id)
+        if is_joined_before(case, who) and who is not None:
+            return acceptance_of(session, case, who.user_id, already_member=True)
+        refuse_answering(case, who)
         if who is not None:
             user_id, started = who.user_id, None
         else:
             user_id = open_verified_account(session, email, password_hash, form.name, form.user_type)
             started = start_session(session, user_id, client)
-        _join(session, case, user_id)
-        return _acceptance(session, case, user_id, started=started)
+        join(session, case, user_id)
+        return acceptance_of(session, case, user_id, started=started)
 
 
 def reject_invite(who: Identity | None, token: str) -> InvitationOut:
@@ -112,10 +113,10 @@ def reject_invite(who: Identity | None, token: str) -> InvitationOut:
     case = _get_case(token)
     invitation_id, team_id = case.invitation.id, case.team.id
     with transaction() as session:
-        case = _lock_case(session, team_id, invitation_id)
-        if _is_joined_before(case, who):
+        case = lock_case(session, team_id, invitation_id)
+        if is_joined_before(case, who):
             raise InviteUsed
-        _refuse_answering(case, who)
+        refuse_answering(case, who)
         case.invitation.status, case.invitation.answered_at = "rejected", utc_now()
         return cases.describe_one(case, masked=who is None)
 
@@ -127,14 +128,14 @@ def _get_case(token: str) -> Case:
     return found[0]
 
 
-def _lock_case(session: Session, team_id: UUID, invitation_id: UUID) -> Case:
+def lock_case(session: Session, team_id: UUID, invitation_id: UUID) -> Case:
     """The case as it is now, and stays until the transaction ends: first the team, then the invitation."""
     session.execute(select(Team.id).where(Team.id == team_id).with_for_update(read=True))
     session.execute(select(Invitation.id).where(Invitation.id == invitation_id).with_for_update())
     return cases.find_cases(Invitation.id == invitation_id)[0]
 
 
-def _is_joined_before(case: Case, who: Identity | None) -> bool:
+def is_joined_before(case: Case, who: Identity | None) -> bool:
     """Go through the states of a link; True when who asks joined with it and still is a member.
 
     :raises TeamGone, InviteUsed: and the other states of a dead link.
@@ -143,12 +144,20 @@ def _is_joined_before(case: Case, who: Identity | None) -> bool:
         raise TeamGone
     state = case.state
     if state in BY_STATE:
-        raise BY_STATE[state]
+        raise refusal_of(case)
     if state == "pending":
         return False
     if who is None or who.user_id != case.invitation.accepted_by or find_role(case.team.id, who.user_id) is None:
         raise InviteUsed
     return True
+
+
+def refusal_of(case: Case) -> AppError:
+    """Why an invitation cannot be answered any more; a superseded one says since when."""
+    answered_at = case.invitation.answered_at
+    if case.state == "superseded" and answered_at is not None:
+        return InviteSuperseded(f"A newer invitation was sent on {answered_at:%d %B %Y at %H:%M UTC}. Open its link.")
+    return BY_STATE[case.state]()
 
 
 def _is_for(case: Case, who: Identity) -> bool:
@@ -162,7 +171,7 @@ def _refuse_person(case: Case, who: Identity | None) -> None:
     _refuse_joined(case, who)
 
 
-def _refuse_answering(case: Case, who: Identity | None) -> None:
+def refuse_answering(case: Case, who: Identity | None) -> None:
     """Refuse who may not answer now: who never may, and who has to sign in first."""
     _refuse_person(case, who)
     if who is None and _find_account(case) is not None:
@@ -181,19 +190,23 @@ def _find_account(case: Case) -> UUID | None:
     return person.id if person else None
 
 
-def _join(session: Session, case: Case, user_id: UUID) -> None:
-    """Write the membership and the answer, and tell the inviter."""
+def join(session: Session, case: Case, user_id: UUID) -> None:
+    """Write the membership and the answer, and tell the inviter.
+
+    :raises Unauthorized: the account was deleted at the same moment.
+    """
     invitation = case.invitation
-    session.add(TeamMember(team_id=case.team.id, user_id=user_id, role=invitation.role))
+    add_member(case.team.id, user_id, invitation.role)
     invitation.status, invitation.accepted_by, invitation.answered_at = "accepted", user_id, utc_now()
     session.flush()
     inviter = cases.inviters([case])[invitation.invited_by]
     mail.queue(emails.member_joined, inviter.email, invitation_id=invitation.id)
 
 
-def _acceptance(
+def acceptance_of(
     session: Session, case: Case, user_id: UUID, *, already_member: bool = False, started: Started | None = None
 ) -> Acceptance:
+    """Who is in which team now, as it is told to who has joined."""
     mine = TeamMember.team_id == case.team.id, TeamMember.user_id == user_id
     row = session.scalars(select(TeamMember).where(*mine)).one()
     team = find_teams(Team.id == case.team.id)[0]

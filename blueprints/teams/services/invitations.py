@@ -60,7 +60,7 @@ def invite(who: Identity, team_id: UUID, form: InviteToTeam) -> Sent:
         case = _find_open(session, team_id, form)
         new = case is None
         if case is None:
-            invitation = _send(session, who, team_id, form)
+            invitation = send(session, who, team_id, form.email, form.role, form.message)
             case = cases.Case(invitation, team, my_role)
         return Sent(cases.describe([case])[0], cases.mail_states([case])[case.invitation.id], new)
 
@@ -89,21 +89,23 @@ def _find_open(session: Session, team_id: UUID, form: InviteToTeam) -> cases.Cas
     return None
 
 
-def _send(session: Session, who: Identity, team_id: UUID, form: InviteToTeam) -> Invitation:
-    """A new invitation and its mail, within the caps of its address."""
+def send(
+    session: Session, who: Identity, team_id: UUID, email: str, role: str, message: str | None, *, is_new: bool = True
+) -> Invitation:
+    """A new row and its mail, within the caps of its address; not `is_new` when it takes another one's place.
+
+    :raises TooManyPending, app.errors.RateLimited:
+    """
     _refuse_too_many(session, team_id)
     # Counted in this transaction, and not before it: what counts is new invitations, so a repeat or a
     # refusal costs nothing, and ten at the same moment cost one.
-    settings, key = plugins.current(TeamsSettings), address_key(form.email)
-    limits.count("invite-address", settings.limit_invite_address, key)
+    settings, key = plugins.current(TeamsSettings), address_key(email)
+    if is_new:
+        limits.count("invite-address", settings.limit_invite_address, key)
+        limits.tried("invite-resend", settings.limit_invite_resend, str(team_id), key)  # the first mail counts, too
     limits.count("invite-pair", settings.limit_invite_pair, str(team_id), key)
     invitation = cases.new_invitation(
-        team_id=team_id,
-        email=form.email,
-        email_key=key,
-        role=form.role,
-        message=form.message,
-        invited_by=who.user_id,
+        team_id=team_id, email=email, email_key=key, role=role, message=message, invited_by=who.user_id
     )
     session.add(invitation)
     session.flush()

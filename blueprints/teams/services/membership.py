@@ -5,8 +5,8 @@ from uuid import UUID
 from sqlalchemy import func, select
 
 from app.access import Identity
-from app.database import db
-from app.errors import Forbidden, NotFound
+from app.database import db, transaction
+from app.errors import Forbidden, NotFound, Unauthorized
 from blueprints.auth import Person, people
 from blueprints.teams.models import Team, TeamMember
 from blueprints.teams.roles import DEFAULT, ROLES, Permission, get_role
@@ -41,6 +41,17 @@ def require(who: Identity, team_id: UUID, permission: Permission) -> str:
     if not getattr(get_role(role), permission):
         raise Forbidden
     return role
+
+
+def add_member(team_id: UUID, user_id: UUID, role: str) -> None:
+    """Put somebody into a team, inside the current transaction.
+
+    :raises Unauthorized: their account was deleted at the same moment.
+    """
+    if not people([user_id]):
+        raise Unauthorized
+    with transaction(fk_team_members_user_id=Unauthorized) as session:
+        session.add(TeamMember(team_id=team_id, user_id=user_id, role=role))
 
 
 def list_members(who: Identity, team_id: UUID) -> list[MemberOut]:

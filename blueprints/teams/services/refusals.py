@@ -10,6 +10,11 @@ class AlreadyMember(AppError):
     field = "email"
 
 
+class LastOwner(AppError):
+    status, code = 409, "LAST_OWNER"
+    message = "A team needs an owner. Make somebody else an owner first, or delete the team."
+
+
 class AlreadyInvited(AppError):
     status, code = 409, "ALREADY_EXISTS"
     message = "This address has an open invitation with another role."

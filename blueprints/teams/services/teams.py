@@ -3,16 +3,17 @@
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 
+from app import log
 from app.access import Identity
-from app.database import db, transaction
-from app.errors import NotFound
+from app.database import db, transaction, utc_now
+from app.errors import Forbidden, NotFound
 from blueprints.auth import Person, people
-from blueprints.teams.models import Team, TeamMember
-from blueprints.teams.roles import OWNER
-from blueprints.teams.schemas import CreateTeam, TeamOut, TeamWithMembers
-from blueprints.teams.services.membership import members_of
+from blueprints.teams.models import OwnershipOffer, Team, TeamMember
+from blueprints.teams.roles import OWNER, is_at_least
+from blueprints.teams.schemas import CreateTeam, EditTeam, TeamOut, TeamWithMembers
+from blueprints.teams.services.membership import add_member, members_of, require, require_member
 
 _members = select(TeamMember).where(TeamMember.team_id == Team.id).correlate(Team)
 _count = _members.with_only_columns(func.count()).scalar_subquery()
@@ -52,13 +53,15 @@ def _team_out(team: Team, member_count: int, owner: Person | None) -> TeamOut:
 
 
 def create_team(who: Identity, form: CreateTeam) -> TeamOut:
-    """A new team; the caller is its owner."""
+    """A new team; the caller is its owner.
+
+    :raises Unauthorized: the caller's account was deleted at the same moment.
+    """
     with transaction() as session:
         team = Team(id=uuid4(), name=form.name, description=form.description)
         session.add(team)
         session.flush()
-        session.add(TeamMember(team_id=team.id, user_id=who.user_id, role=OWNER))
-        session.flush()
+        add_member(team.id, who.user_id, OWNER)
         return find_teams(Team.id == team.id)[0]
 
 
@@ -71,3 +74,34 @@ def get_team(who: Identity, team_id: UUID) -> TeamWithMembers:
     if not found:
         raise NotFound
     return TeamWithMembers(**dict(found[0]), members=members_of(team_id))
+
+
+def edit_team(who: Identity, team_id: UUID, form: EditTeam) -> TeamWithMembers:
+    """Change name and description; what is absent stays.
+
+    :raises NotFound: absent, deleted, or not the caller's.
+    :raises Forbidden: the caller is neither owner nor admin.
+    """
+    with transaction() as session:
+        team = session.scalar(select(Team).where(Team.id == team_id).with_for_update())
+        if not is_at_least(require_member(who, team_id), "admin"):
+            raise Forbidden
+        for name, value in form.given.items():
+            setattr(team, name, value)
+        session.flush()
+        return get_team(who, team_id)
+
+
+def delete_team(who: Identity, team_id: UUID) -> None:
+    """Delete a team: nobody sees it any more, and its invitations are gone; the rows stay for the record.
+
+    :raises NotFound: absent, deleted, or not the caller's.
+    :raises Forbidden: the caller is no owner.
+    """
+    with transaction() as session:
+        team = session.scalar(select(Team).where(Team.id == team_id).with_for_update())
+        require(who, team_id, "can_delete")
+        if team is not None:
+            team.deleted_at = utc_now()
+        session.execute(delete(OwnershipOffer).where(OwnershipOffer.team_id == team_id))
+        log.info("team_deleted", team_id=str(team_id))
