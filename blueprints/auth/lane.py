@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import BoundedSemaphore, Lock
+from typing import NoReturn
 
 from app.errors import ServiceUnavailable
 
@@ -36,6 +37,17 @@ def lane() -> Iterator[None]:
         _permits.release()
 
 
+def refuse_when_full() -> None:
+    """Refuse whoever would find no place, before anything is counted or looked up: in a flood most are refused.
+
+    :raises ServiceUnavailable: the lane and its queue are full.
+    """
+    with _lock:
+        full = _waiting >= WAITING
+    if full:
+        _refuse()
+
+
 def _wait() -> None:
     global _waiting
     with _lock:
@@ -43,11 +55,15 @@ def _wait() -> None:
         if not full:
             _waiting += 1
     if full:
-        time.sleep(REFUSED_AFTER_SECONDS)
-        raise ServiceUnavailable(retry_after_seconds=1)
+        _refuse()
     try:
         if not _permits.acquire(timeout=LONGEST_WAIT_SECONDS):
             raise ServiceUnavailable(retry_after_seconds=1)
     finally:
         with _lock:
             _waiting -= 1
+
+
+def _refuse() -> NoReturn:
+    time.sleep(REFUSED_AFTER_SECONDS)
+    raise ServiceUnavailable(retry_after_seconds=1)

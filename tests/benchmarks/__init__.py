@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from statistics import median
+from typing import Any
 
 
 class CannotMeasure(Exception):
@@ -20,6 +21,7 @@ class Figure:
     spread: tuple[float, float]  # lower and upper quartile of the rounds' ratios
     at_most: float | None = None
     at_least: float | None = None
+    note: str = ""  # what the columns cannot say
 
     @property
     def is_met(self) -> bool:
@@ -31,13 +33,15 @@ class Figure:
     @property
     def goal(self) -> str:
         """The goal in words."""
+        if self.at_most is not None and self.at_least is not None:
+            return f"{self.at_least:.2f} to {self.at_most:.2f}"
         if self.at_most is not None:
             return f"at most {self.at_most:.2f}"
         return f"at least {self.at_least:.2f}" if self.at_least is not None else "none"
 
 
-def compare(name: str, unit: str, ours: list[float], other: list[float], **goal: float) -> Figure:
-    """The figure of paired rounds: medians of both, and the median of the rounds' ratios."""
+def compare(name: str, unit: str, ours: list[float], other: list[float], **more: Any) -> Figure:
+    """The figure of paired rounds: medians of both, and the median of the rounds' ratios; `more` has goal and note."""
     ratios = sorted(mine / theirs for mine, theirs in zip(ours, other, strict=True))
     spread = (ratios[len(ratios) // 4], ratios[-1 - len(ratios) // 4])
-    return Figure(name, unit, median(ours), median(other), median(ratios), spread, **goal)
+    return Figure(name, unit, median(ours), median(other), median(ratios), spread, **more)

@@ -1,4 +1,4 @@
-"""Starts gunicorn for a benchmark, and reads how much CPU its worker has used."""
+"""Starts gunicorn, and what it stands on, for a benchmark; reads how much CPU its worker has used."""
 
 import os
 import secrets
@@ -6,13 +6,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
 
+from sqlalchemy.exc import OperationalError
+
 from tests.benchmarks import CannotMeasure
-from tests.services import free_port
+from tests.services import ServiceUnavailable, free_port
+from tests.services.postgres import create_database, drop_database, postgres
 
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 30
@@ -39,6 +42,32 @@ def migrate(environ: dict[str, str]) -> None:
     done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
     if done.returncode:
         raise CannotMeasure(f"The database cannot be migrated:\n{done.stderr or done.stdout}")
+
+
+def make_account(environ: dict[str, str], email: str, password: str) -> None:
+    """Make a verified account; the only one without a mail is an administrator."""
+    command = [sys.executable, "-m", "flask", "--app", "wsgi", "users", "create-admin", email]
+    done = subprocess.run(command, cwd=ROOT, env=environ, input=password, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise CannotMeasure(f"The account cannot be made:\n{done.stderr or done.stdout}")
+
+
+@contextmanager
+def databases(number: int) -> Iterator[list[str]]:
+    """The addresses of so many empty databases on PostgreSQL.
+
+    On SQLite several processes would measure its one write lock: each try of a password is counted there.
+    :raises CannotMeasure: there is no PostgreSQL.
+    """
+    with ExitStack() as stack:
+        try:
+            server = stack.enter_context(postgres())
+            urls = [create_database(server.url) for _ in range(number)]
+        except (ServiceUnavailable, OperationalError) as error:
+            raise CannotMeasure(str(error)) from None
+        for url in urls:
+            stack.callback(drop_database, url)
+        yield urls
 
 
 @dataclass(frozen=True)
@@ -80,15 +109,34 @@ def on_last_processor() -> Iterator[None]:
 @contextmanager
 def gunicorn(name: str, target: str, config: str, environ: dict[str, str], folder: Path) -> Iterator[Server]:
     """Serve `target` with one worker and one thread, on the first processor."""
-    port, output = free_port(), folder / f"{name}.log"
+    first = processors()[0]
+    with listening(name, target, config, environ, folder, 1, 1, processor=first) as (port, process):
+        yield Server(port, worker_of(process), folder / f"{name}.log")
+
+
+@contextmanager
+def listening(
+    name: str,
+    target: str,
+    config: str,
+    environ: dict[str, str],
+    folder: Path,
+    workers: int,
+    threads: int,
+    *,
+    processor: int | None = None,
+) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
+    """Serve `target`; yields the port and gunicorn's master. Its log lines go to `<name>.log` in `folder`."""
+    port = free_port()
     command = [sys.executable, "-m", "gunicorn", "-c", config, "--bind", f"127.0.0.1:{port}"]
-    command += ["--workers", "1", "--threads", "1", "--max-requests", "0", target]
-    with output.open("w") as stdout, (folder / f"{name}.err").open("w") as stderr:
+    command += ["--workers", str(workers), "--threads", str(threads), "--max-requests", "0", target]
+    with (folder / f"{name}.log").open("w") as stdout, (folder / f"{name}.err").open("w") as stderr:
         process = subprocess.Popen(command, cwd=ROOT, env=environ, stdout=stdout, stderr=stderr)
-    os.sched_setaffinity(process.pid, {processors()[0]})  # the worker inherits it
+    if processor is not None:
+        os.sched_setaffinity(process.pid, {processor})  # the workers inherit it
     try:
         wait_until_it_listens(process, port, folder / f"{name}.err")
-        yield Server(port, worker_of(process), output)
+        yield port, process
     finally:
         process.terminate()
         process.wait(START_SECONDS)

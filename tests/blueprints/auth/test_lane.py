@@ -7,7 +7,7 @@ import pytest
 
 from app.errors import ServiceUnavailable
 from blueprints.auth import lane as lane_module
-from blueprints.auth.lane import RUNNING, WAITING, lane
+from blueprints.auth.lane import RUNNING, WAITING, lane, refuse_when_full
 from blueprints.auth.models import User
 from tests.blueprints.auth.support import count, row_counts
 from tests.clients import Program
@@ -87,6 +87,13 @@ def test_a_full_lane_answers_503(app, people, jam, path, outbox):
     assert int(answer.response.headers["Retry-After"]) >= 1
     assert row_counts(app) | {"limit_hits": None} == before
     assert program.get("/auth/session").status == 200  # everything else goes on
+
+
+def test_a_full_lane_refuses_at_its_door(jam):
+    refuse_when_full()
+    jam()
+    with pytest.raises(ServiceUnavailable):
+        refuse_when_full()
 
 
 def test_a_place_that_comes_free_is_taken():
