@@ -3,6 +3,9 @@
 import signal
 import subprocess
 import sys
+from functools import partial
+
+from gunicorn.workers.base import Worker
 
 from config import ConfigurationError, load
 from config.settings import ROOT, bind_address
@@ -62,11 +65,19 @@ def when_ready(server) -> None:
         sys.stdout.flush()
 
 
+def post_fork(server, worker) -> None:
+    """Let a worker stop at once without closing its pool first.
+
+    gthread does that inside the signal's handler. Where the signal meets the worker handing over a request, or
+    closing the pool already, it waits for a lock of its own until it is killed.
+    """
+    worker.handle_quit = partial(Worker.handle_quit, worker)
+
+
 def post_worker_init(worker) -> None:
     """Start the threads of this process: create_app starts none, commands and tests call it too."""
     from app import background
 
-    # A terminal's Ctrl-C reaches the master too, which then stops us by SIGQUIT. Both at once lock gthread's pool.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C reaches the master too, which stops us
     background.start(worker.app.callable)
     background.drain_on_sigterm(worker.app.callable)
