@@ -77,7 +77,8 @@ def test_a_full_lane_answers_503(app, people, jam, path, outbox):
         program.submit("/auth/forgot-password", email=EMAIL)
         values = values | {"token": token_in(outbox()[-1])}
     jam()
-    before = row_counts(app) | {"limit_hits": None}
+    counted = {} if path == "sign-in" else {"limit_hits": None}  # a sign-in is refused before its try counts
+    before = row_counts(app) | counted
     answer = program.submit(f"/auth/{path}", **values)
     assert (answer.status, answer.code) == (503, "SERVICE_UNAVAILABLE")
     assert int(answer.response.headers["Retry-After"]) >= 1
@@ -85,7 +86,7 @@ def test_a_full_lane_answers_503(app, people, jam, path, outbox):
     answer = browser.submit(f"/auth/{path}", _page=page, **values)
     assert answer.status == 503
     assert int(answer.response.headers["Retry-After"]) >= 1
-    assert row_counts(app) | {"limit_hits": None} == before
+    assert row_counts(app) | counted == before
     assert program.get("/auth/session").status == 200  # everything else goes on
 
 
