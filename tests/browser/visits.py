@@ -97,14 +97,13 @@ SIGNED_OUT = (
     Visit("not-me", "guest", NOT_ME + "?token={not_me}", says="the password is void"),
     Visit("not-me-dead", "guest", f"{NOT_ME}?token=x", 400, press("Shut everyone out"), says=DEAD),
     Visit("not-me-cut-off", "guest", NOT_ME, says="This link is not complete."),
-    # These use their links up, so they come last.
     Visit("confirm-done", "guest", CONFIRM + "?token={confirm}", then=press("Use this address"), says="is changed."),
     Visit("undo-done", "guest", UNDO + "?token={undo}", then=press("Take my address back"), says="is as it was"),
     Visit("not-me-done", "guest", NOT_ME + "?token={not_me}", then=press("Shut everyone out"), says="has ended."),
 )
 ACCOUNTS = (
     Visit("account", "ines", ACCOUNT, says="The Long Winter of the Lighthouse Keepers' Daughters"),
-    Visit("account-plain", "jonas", ACCOUNT, says="Delete account"),
+    Visit("account-plain", "mei", ACCOUNT, says="Delete account"),
     Visit("account-ended", "ines", ACCOUNT, unfold="Recently ended", says="Ended by signing out, "),
     Visit("account-new-token", "ines", ACCOUNT, unfold="New token"),
     Visit("token-refused", "ines", ACCOUNT, 422, fill("Create token", "New token", name="", expiresInDays="400")),
@@ -124,12 +123,8 @@ ACCOUNTS = (
     Visit("reauthenticate", "ines", AGAIN),
     Visit("sign-out", "ines", "/auth/sign-out"),
 )
-TEAM, SALTWATER, OFFERED, LINK = (
-    "/teams/{team}",
-    "/teams/{empty_team}",
-    "/teams/{offered_team}",
-    "/team/invite/{invited}",
-)
+TEAM, SALTWATER, OFFERED, TAKEN = "/teams/{team}", "/teams/{empty_team}", "/teams/{offered_team}", "/teams/{taken_team}"
+LINK = "/team/invite/{invited}"
 TEAMS = (
     Visit("invitation-stranger", "guest", "/team/invite/{stranger}"),
     Visit("invitation-stranger-refused", "guest", "/team/invite/{stranger}", 422, press("Join Harbour Lights")),
@@ -173,7 +168,7 @@ TEAMS = (
     Visit("team-delete", "ines", f"{TEAM}/delete", says="This cannot be undone."),
     Visit("team-invites-mine", "noor", "/teams/invites", says="Member, invited by Ines Carvalho"),
     Visit("team-invites-none", "jonas", "/teams/invites", says="Ask whether it went to this address."),
-    Visit("team-taken", "ines", OFFERED, then=press("Become an owner"), says="You own this team now."),
+    Visit("team-taken", "ines", TAKEN, then=press("Become an owner"), says="You own this team now."),
 )
 OTHERS = (
     Visit("not-found", "guest", "/nowhere", 404),

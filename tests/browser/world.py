@@ -67,7 +67,8 @@ def build(chromium: Browser, live: Live) -> World:
     invite(ines, teams[0], "oskar@example.com", "member")
     invite(ines, teams[0], LOST, "admin")
     lose_mail(live, LOST)
-    offered = hand_over(ines, mei, jonas)
+    offered = hand_over(ines, mei, jonas, "Slack Water")
+    taken = hand_over(ines, mei, jonas, "Spring Tide")
     invite(jonas, offered, NOOR, "viewer")
     invite(ines, teams[2], NOOR, "member", message="Your night scenes are what this needs.")
     refused = invite(ines, teams[1], "refused@example.com", "member")
@@ -86,6 +87,7 @@ def build(chromium: Browser, live: Live) -> World:
         "team": teams[0],
         "empty_team": teams[1],
         "offered_team": offered,
+        "taken_team": taken,
         "invite": invitation_of(ines, teams[0], long_address),
         "mail": invitation["id"],
         "stranger": ines.mailed_token(long_address, "Invitation"),
@@ -118,12 +120,12 @@ def join(chromium: Browser, live: Live, owner: Person, team: str, email: str, ro
     accept(Person(chromium, live), email, name)
 
 
-def hand_over(ines: Person, mei: Person, jonas: Person) -> str:
+def hand_over(ines: Person, mei: Person, jonas: Person, name: str) -> str:
     """A team from which one member is removed, and whose ownership another takes and offers back."""
-    team = make_team(ines, "Slack Water", "What the tide leaves behind, in eight short films.")
+    team = make_team(ines, name, "What the tide leaves behind, in eight short films.")
     for person, email in ((mei, MEI), (jonas, JONAS)):
         invite(ines, team, email, "admin")
-        token = person.mailed_token(email, "Invitation to join Slack Water")
+        token = person.mailed_token(email, f"Invitation to join {name}")
         person.post("/teams/invites/accept", token=token)
     members = {member["email"]: member["id"] for member in members_of(ines, team)}
     ines.delete(f"/teams/{team}/members/{members[MEI]}")
