@@ -17,9 +17,9 @@ HEADERS = (
 )
 
 
-def request(method: str, path: str, body: dict[str, Any] | None = None) -> bytes:
-    """A request as the router would pass it on, with a JSON body or none."""
-    head = f"{method} {path} HTTP/1.1\r\n{HEADERS}"
+def request(method: str, path: str, body: dict[str, Any] | None = None, *, last: bool = False) -> bytes:
+    """A request as the router would pass it on, with a JSON body or none; the `last` one of its connection says so."""
+    head = f"{method} {path} HTTP/1.1\r\n{HEADERS}" + ("Connection: close\r\n" if last else "")
     if body is None:
         return f"{head}\r\n".encode()
     content = json.dumps(body).encode()

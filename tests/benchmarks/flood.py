@@ -195,7 +195,7 @@ def probe(side: Side, seconds: float) -> list[float]:
 
     Each has a new connection: a kept-alive one would stay with one process, be it the busier or the idler one.
     """
-    message, ends, taken = request("GET", side.live), time.perf_counter() + seconds, []
+    message, ends, taken = request("GET", side.live, last=True), time.perf_counter() + seconds, []
     while (began := time.perf_counter()) < ends:
         with Connection(side.port) as connection:
             status = connection.ask(message)
