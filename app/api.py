@@ -18,6 +18,8 @@ def serve(view: View) -> Callable[..., Any]:
     """The endpoint that answers a program."""
 
     def endpoint(**values: Any) -> Any:
+        if view.door is not None:
+            view.door()
         access.enforce(view.access)
         if request.method not in SAFE:
             csrf.check_api(starts_session=view.starts_session)

@@ -20,7 +20,7 @@ from limits.storage import MemoryStorage
 from limits.storage.base import MovingWindowSupport, Storage
 from limits.strategies import MovingWindowRateLimiter
 from pydantic import AfterValidator, ValidationInfo
-from sqlalchemy import BigInteger, Float, Identity, Index, Integer, String, delete, func, select, text
+from sqlalchemy import BigInteger, Float, Identity, Index, Integer, String, delete, func, insert, literal, select, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app import log
@@ -70,16 +70,17 @@ class DatabaseStorage(Storage, MovingWindowSupport):
         return ()
 
     def acquire_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
-        """Count `amount` hits if the window of `expiry` seconds still has room for them."""
+        """Count a hit if the window of `expiry` seconds still has room for it."""
+        if amount != 1:
+            raise NotImplementedError("tries are counted one by one")
         now, key = time.time(), hashed(key)
+        within = select(func.count()).where(LimitHit.key == key, LimitHit.at > now - expiry).scalar_subquery()
+        hit = select(literal(key), literal(now), literal(now + expiry)).where(within < limit)
         with transaction() as session:
             if db.engine.dialect.name == "postgresql":  # SQLite: the transaction itself is alone
                 session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))"), {"key": key})
-            within = select(func.count()).select_from(LimitHit).where(LimitHit.key == key, LimitHit.at > now - expiry)
-            if (session.scalar(within) or 0) + amount > limit:
-                return False
-            session.add_all(LimitHit(key=key, at=now, expires_at=now + expiry) for _ in range(amount))
-            return True
+            counted = session.execute(insert(LimitHit).from_select(("key", "at", "expires_at"), hit))
+            return counted.rowcount == 1  # type: ignore[attr-defined]
 
     def get_moving_window(self, key: str, limit: int, expiry: int) -> tuple[float, int]:
         """When the oldest hit in the window was, in seconds since 1970, and how many there are."""

@@ -70,6 +70,8 @@ def serve(view: View) -> Callable[..., Any]:
 def _post(view: View, values: dict[str, Any]) -> Any:
     state = _blank(view)
     schema = view.input
+    if view.door is not None:
+        view.door()
     try:
         if request.content_type and request.mimetype not in FORM_TYPES:
             raise UnsupportedMediaType("Send a form.")

@@ -66,6 +66,7 @@ class View:
     statuses: tuple[int, ...] = (200,)
     starts_session: bool = False
     guests_only: bool = False
+    door: Callable[[], None] | None = None
     json_errors: bool = False
 
     @property
@@ -155,6 +156,7 @@ class Blueprint:
         statuses: tuple[int, ...] = (200,),
         starts_session: bool = False,
         guests_only: bool = False,
+        door: Callable[[], None] | None = None,
     ) -> Callable[[Any], Any]:
         """A view that takes input in its parameter `form` and returns `done(…)`.
 
@@ -165,6 +167,7 @@ class Blueprint:
         :param starts_session: it can set a session, or clear a browser, so a foreign origin is refused even
             without a cookie.
         :param guests_only: GET sends whoever is signed in on to `next` or to the start.
+        :param door: called before anything of a request is read; refuses, at the least cost, what a flood is made of.
         """
         return self._add(
             "form",
@@ -177,6 +180,7 @@ class Blueprint:
             statuses=statuses,
             starts_session=starts_session,
             guests_only=guests_only,
+            door=door,
         )
 
     def raw(

@@ -14,7 +14,7 @@ from app.errors import ServiceUnavailable
 
 # gthread shares connections unevenly, so each process may use every core.
 RUNNING = os.cpu_count() or 2
-WAITING = 3
+WAITING = 5  # a wait costs less than a refusal, but holds a thread
 REFUSED_AFTER_SECONDS = 0.02  # at once would let clients that retry at once eat the processor
 LONGEST_WAIT_SECONDS = 5
 
@@ -38,7 +38,7 @@ def lane() -> Iterator[None]:
 
 
 def refuse_when_full() -> None:
-    """Refuse whoever would find no place, before anything is counted or looked up: in a flood most are refused.
+    """Refuse whoever would find no place, before anything is read or counted: in a flood most are refused.
 
     :raises ServiceUnavailable: the lane and its queue are full.
     """

@@ -44,8 +44,25 @@ class Connection:
 
         :raises CannotMeasure: the server closed the connection, or does not answer in time.
         """
+        self.send(message)
+        return self.read()
+
+    def send(self, message: bytes) -> None:
+        """Send a request.
+
+        :raises CannotMeasure: the server closed the connection.
+        """
         try:
             self.socket.sendall(message)
+        except OSError as error:
+            raise CannotMeasure(f"The server does not answer: {error!r}") from error
+
+    def read(self) -> int:
+        """Read a whole answer; returns the status.
+
+        :raises CannotMeasure: the server closed the connection, or does not answer in time.
+        """
+        try:
             return self._answer()
         except OSError as error:
             raise CannotMeasure(f"The server does not answer: {error!r}") from error

@@ -21,7 +21,7 @@ from tests.benchmarks.serving import ROOT, databases, listening, make_account, m
 COST = 12
 CONNECTIONS = 16
 PROCESSES, THREADS = 2, 8
-PAUSE_SECONDS = 0.02
+PAUSE_SECONDS = 0.1
 EMAIL, PASSWORD = "ada@example.com", "correct horse battery"
 RIGHT, WRONG = {"email": EMAIL, "password": PASSWORD}, {"email": EMAIL, "password": "wrong horse battery"}
 BODIES = [RIGHT, WRONG, WRONG, WRONG]  # a flood knows few passwords
@@ -191,7 +191,7 @@ def check(side: Side) -> None:
 
 
 def probe(side: Side, seconds: float) -> list[float]:
-    """Milliseconds of a plain request, connecting included; 20 ms after its answer the next one follows.
+    """Milliseconds of a plain request, connecting included; 100 ms after its answer the next one follows.
 
     Each has a new connection: a kept-alive one would stay with one process, be it the busier or the idler one.
     """

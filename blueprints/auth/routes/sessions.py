@@ -7,6 +7,7 @@ from app.access import client, me
 from app.schemas import Message, Nothing
 from app.web import Done, done
 from blueprints.auth import schemas
+from blueprints.auth.lane import refuse_when_full
 from blueprints.auth.routes.accounts import account
 from blueprints.auth.routes.browser import bp, counted, forget_browser, let_in, session_of, user_of
 from blueprints.auth.services import current_password, sessions, sign_ins
@@ -17,6 +18,7 @@ from blueprints.auth.services import current_password, sessions, sign_ins
     refuses=(sign_ins.InvalidCredentials, sign_ins.EmailNotVerified),
     guests_only=True,
     starts_session=True,
+    door=refuse_when_full,
 )
 @access.public
 def sign_in(form: schemas.SignIn) -> Done[schemas.SignedIn]:

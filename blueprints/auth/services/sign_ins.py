@@ -9,7 +9,7 @@ from app.addresses import address_key
 from app.database import db, end_read, transaction, utc_now
 from app.errors import AppError, Conflict
 from blueprints.auth import emails
-from blueprints.auth.lane import lane, refuse_when_full
+from blueprints.auth.lane import lane
 from blueprints.auth.models import User
 from blueprints.auth.schemas import SignIn
 from blueprints.auth.services import devices, mailed, sessions, sign_ups
@@ -38,7 +38,6 @@ def sign_in(form: SignIn, client: Client, cookie: str | None) -> Started:
     """
     key = address_key(form.email)
     settings = plugins.current(AuthSettings)
-    refuse_when_full()
     limits.count("sign-in-ip", settings.limit_sign_in_ip, limits.ip_bucket(client.ip))
     with lane():
         user = db.session.scalar(select(User).where(User.email_key == key))

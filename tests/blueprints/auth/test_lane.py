@@ -10,7 +10,7 @@ from blueprints.auth import lane as lane_module
 from blueprints.auth.lane import RUNNING, WAITING, lane, refuse_when_full
 from blueprints.auth.models import User
 from tests.blueprints.auth.support import count, row_counts
-from tests.clients import Program
+from tests.clients import Browser, Program
 from tests.people import PASSWORD, token_in
 
 EMAIL = "ada@example.com"
@@ -88,6 +88,13 @@ def test_a_full_lane_answers_503(app, people, jam, path, outbox):
     assert int(answer.response.headers["Retry-After"]) >= 1
     assert row_counts(app) | counted == before
     assert program.get("/auth/session").status == 200  # everything else goes on
+
+
+def test_a_sign_in_is_refused_before_it_is_read(app, jam):
+    jam()
+    answer = Program(app).submit("/auth/sign-in", email="not an address")
+    assert (answer.status, answer.code) == (503, "SERVICE_UNAVAILABLE")
+    assert Browser(app).submit("/auth/sign-in", _page="/auth/forgot-password").status == 503
 
 
 def test_a_full_lane_refuses_at_its_door(jam):
