@@ -22,7 +22,7 @@ __all__ = ["capture", "plugin"]
 
 def measure(app: Flask) -> None:
     """Measure every request of an application."""
-    app.wsgi_app = Measured(app.wsgi_app, this_process)
+    app.wsgi_app = Measured(app.wsgi_app, this_process, behind_proxy=app.config["SETTINGS"].proxy_hops > 0)
 
 
 def capture(error: BaseException, user_id: UUID | None = None) -> None:

@@ -16,14 +16,23 @@ MAX_QUEUE_SECONDS = 60.0
 
 
 class Measured:
-    """A WSGI application that tells a recorder about every request of the one it wraps."""
+    """A WSGI application that tells a recorder about every request of the one it wraps.
 
-    def __init__(self, wsgi_app: Callable[..., Iterable[bytes]], recorder: Recorder) -> None:
+    Only a proxy knows when a request came in; without one, whoever asks could say anything.
+    """
+
+    def __init__(
+        self, wsgi_app: Callable[..., Iterable[bytes]], recorder: Recorder, *, behind_proxy: bool = True
+    ) -> None:
         self.wsgi_app = wsgi_app
         self.recorder = recorder
+        self.behind_proxy = behind_proxy
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         measurement = Measurement(self.recorder, environ, start_response)
+        header = environ.get("HTTP_X_REQUEST_START") if self.behind_proxy else None
+        if header:
+            measurement.queue_seconds = queue_time(header, time())
         try:
             body = self.wsgi_app(environ, measurement.start)
         except BaseException:
@@ -45,8 +54,7 @@ class Measurement:
         self.start_response = start_response
         self.status_class = SERVER_ERROR
         self.body: Iterable[bytes] = ()
-        header = environ.get("HTTP_X_REQUEST_START")
-        self.queue_seconds = queue_time(header, time()) if header else None
+        self.queue_seconds: float | None = None
 
     def start(self, status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Any:
         self.status_class = STATUS_CLASSES.get(status[:1], SERVER_ERROR)

@@ -1,4 +1,5 @@
 import dataclasses
+from time import time
 from uuid import UUID
 
 import pytest
@@ -230,3 +231,13 @@ def test_a_thread_of_each_serving_process_flushes():
 def test_the_token_comes_from_the_environment(make_app, values, token):
     with make_app(**values).app_context():
         assert current(MetricsSettings).metrics_token == token
+
+
+@pytest.mark.parametrize("hops, waited", [("1", 1), ("0", 0)])
+def test_only_a_proxy_says_since_when_a_request_waits(make_app, hops, waited):
+    app = make_app(PROXY_HOPS=hops)
+    this_process.drain()
+    moment = f"{(time() - 0.5) * 1000:.0f}"
+    app.test_client().get("/health/live", headers={"X-Request-Start": moment}).close()
+    (series,) = this_process.drain().payload["requests"]
+    assert series["queue_count"] == waited
