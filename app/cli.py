@@ -9,11 +9,13 @@ from typing import Any
 
 import click
 from flask import Flask, current_app
-from flask.cli import AppGroup, with_appcontext
+from flask.cli import with_appcontext
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-jobs_cli = AppGroup("jobs", help="Look at and retry background jobs.")
+from app.commands import Commands
+
+jobs_cli = Commands("jobs", help="Look at and retry background jobs.")
 
 
 def init_app(app: Flask) -> None:
@@ -87,11 +89,14 @@ def list_jobs(state: str | None) -> None:
 
 
 @jobs_cli.command("retry")
-def retry_jobs() -> None:
+@click.option("--waiting", is_flag=True, help="Also let those that wait for their next try have it now.")
+def retry_jobs(waiting: bool) -> None:
     """Queue every failed job anew."""
-    from app.jobs import retry_failed
+    from app.jobs import retry_failed, retry_waiting
 
     click.echo(f"{retry_failed()} jobs are queued again.")
+    if waiting:
+        click.echo(f"{retry_waiting()} jobs wait no longer.")
 
 
 @click.command()

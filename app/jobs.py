@@ -88,6 +88,14 @@ def retry_failed() -> int:
         return found.rowcount  # type: ignore[attr-defined]
 
 
+def retry_waiting() -> int:
+    """Let the next try of every job that has failed before be now; returns how many. One being done goes on."""
+    waiting = QueuedJob.state == "queued", QueuedJob.attempts > 0, QueuedJob.run_at > utc_now()
+    with transaction() as session:
+        found = session.execute(update(QueuedJob).where(*waiting).values(run_at=utc_now()))
+        return found.rowcount  # type: ignore[attr-defined]
+
+
 def clean() -> None:
     """Forget finished jobs: periodic ones after an hour, others after a week, failed ones after a month."""
     finished = QueuedJob.finished_at
@@ -96,6 +104,10 @@ def clean() -> None:
         session.execute(delete(QueuedJob).where(periodic, finished < utc_now() - KEPT_PERIODIC))
         session.execute(delete(QueuedJob).where(finished < utc_now() - KEPT, QueuedJob.state == "done"))
         session.execute(delete(QueuedJob).where(finished < utc_now() - KEPT_FAILED))
+
+
+class Hopeless(Exception):
+    """A job raises it when another try would change nothing: it fails at once, and only `retry` runs it again."""
 
 
 class Abandoned(Exception):
@@ -209,31 +221,33 @@ class Worker:
             job.run(**args)
             end_read()
             with transaction() as session:
-                self._finish(session, claimed)
+                # Also when the lease ran out meanwhile: a mail server too slow for it would get the mail again
+                # and again, because whoever holds the job is never who finishes it.
+                self._finish(session, QueuedJob.id == claimed.id)
             return
         with transaction() as session:
-            held = select(QueuedJob.id).where(QueuedJob.id == claimed.id, QueuedJob.fence == claimed.fence)
-            if session.scalar(held.with_for_update()) is None:
+            held = QueuedJob.id == claimed.id, QueuedJob.fence == claimed.fence
+            if session.scalar(select(QueuedJob.id).where(*held).with_for_update()) is None:
                 return  # the lease ran out, and someone else took the job
             job.run(**args)
-            self._finish(session, claimed, args={})  # it never runs again, and its arguments may be an address
+            self._finish(session, *held, args={})  # it never runs again, and its arguments may be an address
 
-    def _finish(self, session: Session, claimed: QueuedJob, **more: Any) -> None:
-        mine = update(QueuedJob).where(QueuedJob.id == claimed.id, QueuedJob.fence == claimed.fence)
+    def _finish(self, session: Session, *which: Any, **more: Any) -> None:
         done = {"state": "done", "finished_at": utc_now(), "lease_until": None, "last_error": None}
-        session.execute(mine.values(done | more).execution_options(synchronize_session=False))
+        finish = update(QueuedJob).where(*which).values(done | more)
+        session.execute(finish.execution_options(synchronize_session=False))
 
     def _failed(self, job: Job, claimed: QueuedJob, error: Exception) -> None:
         """Try again later, later each time; after the last try the job is failed, and seen in `jobs list`."""
-        exhausted = claimed.attempts >= job.max_attempts
+        exhausted = isinstance(error, Hopeless) or claimed.attempts >= job.max_attempts
         level = log.error if exhausted else log.warning
         level("job_failed", job=job.name, attempts=claimed.attempts, error_type=type(error).__name__, exc_info=error)
         delay = timedelta(seconds=min(2**claimed.attempts, 3600))
         values: dict[str, Any] = {"lease_until": None, "last_error": type(error).__name__[:200]}
         values |= {"state": "failed", "finished_at": utc_now()} if exhausted else {"run_at": utc_now() + delay}
         with transaction() as session:
-            mine = update(QueuedJob).where(QueuedJob.id == claimed.id, QueuedJob.fence == claimed.fence)
-            session.execute(mine.values(values).execution_options(synchronize_session=False))
+            mine = QueuedJob.id == claimed.id, QueuedJob.fence == claimed.fence, QueuedJob.state == "queued"
+            session.execute(update(QueuedJob).where(*mine).values(values).execution_options(synchronize_session=False))
 
 
 def init_app(app: Flask) -> None:

@@ -1,5 +1,6 @@
 """Mail: queued in the transaction of its cause, rendered and sent by a job, kept to read in development."""
 
+import contextlib
 import smtplib
 import ssl
 from collections.abc import Callable
@@ -18,6 +19,12 @@ from app.database import Base, UtcDateTime, transaction, utc_now
 
 SMTP_TIMEOUT_SECONDS = 10
 MOST_TRIES = 20  # over about ten hours: an outage of the mail server loses nothing
+NO_SUCH_MAILBOX = (550, 551, 553)  # RFC 5321, 4.2.3, as an answer to RCPT
+POLICY = b"5.7."  # RFC 3463, 3.8: "relaying denied" and its like, which the operator can mend
+
+
+class RecipientRefused(jobs.Hopeless):
+    """The mail server takes no mail for this address, today or tomorrow."""
 
 
 class KeptMail(Base):
@@ -35,7 +42,7 @@ class KeptMail(Base):
 
 
 class SafeConnection(flask_mail.Connection):
-    """Flask-Mail's connection with what it lacks: a timeout, and a verified certificate."""
+    """Flask-Mail's connection with what it lacks: a timeout, a verified certificate, and a goodbye that may fail."""
 
     def configure_host(self) -> smtplib.SMTP:
         mail, context = self.mail, ssl.create_default_context()
@@ -53,6 +60,15 @@ class SafeConnection(flask_mail.Connection):
             host.close()
             raise
         return host
+
+    def __exit__(self, *_: Any) -> None:
+        if self.host is None:
+            return
+        # The server has answered for the mail by now. A goodbye that is lost must neither send it again nor hide
+        # why it was refused.
+        with contextlib.suppress(smtplib.SMTPException, OSError):
+            self.host.quit()
+        self.host.close()
 
 
 class SafeMail(flask_mail.Mail):
@@ -127,15 +143,28 @@ def render(name: str, context: dict[str, Any]) -> tuple[str, str, str]:
 
 
 def deliver(job_id: UUID, to: str, subject: str, text: str, html: str) -> None:
-    """Send one mail, and keep it where mails are kept; a repeat carries the same Message-ID."""
+    """Send one mail, and keep it where mails are kept; a repeat carries the same Message-ID.
+
+    :raises RecipientRefused: the mail server says that there is no such mailbox.
+    """
     if current_app.config["MAIL_TRANSPORT"]:
         message = flask_mail.Message(subject, recipients=[to], body=text, html=html)
         message.msgId = f"<{job_id}@{sender_domain()}>"
         message.extra_headers = {"Auto-Submitted": "auto-generated"}
-        transport.send(message)
+        try:
+            transport.send(message)
+        except smtplib.SMTPRecipientsRefused as error:
+            if all(is_final(*answer) for answer in error.recipients.values()):
+                raise RecipientRefused from None
+            raise
     if current_app.config["MAIL_KEPT"]:
         with transaction() as session:
             session.merge(KeptMail(id=job_id, recipient=to, subject=subject, text=text, html=html))
+
+
+def is_final(code: int, said: bytes) -> bool:
+    """Whether the answer to a recipient is about the mailbox itself; all else may pass or be mended."""
+    return code in NO_SUCH_MAILBOX and not said.startswith(POLICY)
 
 
 def sender_domain() -> str:

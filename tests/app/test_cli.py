@@ -4,6 +4,7 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import select
 
 from app.database import db, end_read, transaction, utc_now
 from app.jobs import QueuedJob
@@ -43,6 +44,45 @@ def test_failed_jobs_are_retried(app, rows):
     db.session.expire_all()
     row = db.session.get_one(QueuedJob, rows[0])
     assert (row.state, row.attempts, row.finished_at) == ("queued", 0, None)
+
+
+def test_after_an_outage_nobody_waits_for_the_next_try(app, rows):
+    later = utc_now() + timedelta(hours=1)
+    with transaction() as session:
+        session.get_one(QueuedJob, rows[1]).run_at = later  # never tried: it is meant for later
+        session.add(QueuedJob(id=uuid4(), name="mail.c", attempts=3, last_error="OSError", run_at=later))
+    output = app.test_cli_runner().invoke(args=["jobs", "retry", "--waiting"]).output
+    assert output == "1 jobs are queued again.\n1 jobs wait no longer.\n"
+    end_read()
+    db.session.expire_all()
+    due = db.session.scalars(select(QueuedJob.name).where(QueuedJob.run_at <= utc_now()))
+    assert set(due) == {"mail.a", "mail.c"}
+
+
+@pytest.mark.parametrize("command", ["list", "retry"])
+@pytest.mark.parametrize(
+    "url, line",
+    [
+        ("sqlite:////no/such/folder/app.db", "The database is not available: unable to open database file"),
+        ("postgresql://nobody:secret@127.0.0.1:1/app", "The database is not available: connection to server at"),
+    ],
+)
+def test_a_database_that_is_away_is_one_line(make_app, command, url, line):
+    other = make_app(DATABASE_URL=url)
+    with other.app_context():
+        result = other.test_cli_runner().invoke(args=["jobs", command])
+    assert (result.exit_code, result.output.count("\n")) == (1, 1)
+    assert result.output.startswith(f"Error: {line}")
+    assert "secret" not in result.output
+
+
+@pytest.mark.parametrize("command", ["list", "retry"])
+def test_a_database_without_tables_is_one_line(make_app, new_database, command):
+    other = make_app(DATABASE_URL=new_database())
+    with other.app_context():
+        result = other.test_cli_runner().invoke(args=["jobs", command])
+    line = "Error: The database is not up to date. Bring it there with: flask db upgrade heads\n"
+    assert (result.exit_code, result.output) == (1, line)
 
 
 @pytest.mark.parametrize("args", [["settings"], ["settings", "--env"]])

@@ -11,7 +11,7 @@ from flask import Flask
 from sqlalchemy import func, select, update
 
 from app.database import db, end_read, transaction, utc_now
-from app.jobs import KEPT, KEPT_PERIODIC, LEASE, Job, QueuedJob, Worker, clean, enqueue, retry_failed, states
+from app.jobs import KEPT, KEPT_PERIODIC, LEASE, Hopeless, Job, QueuedJob, Worker, clean, enqueue, retry_failed, states
 
 
 class Crash(Exception):
@@ -143,6 +143,23 @@ def test_a_job_is_tried_later_each_time_and_fails_in_the_end(make_worker):
     assert worker.run_due() == 0
 
 
+def test_a_hopeless_job_fails_at_once_and_can_be_tried_anew(make_worker):
+    answers = iter([Hopeless, None])
+
+    def runs() -> None:
+        if answer := next(answers):
+            raise answer
+
+    job = Job("hopeless", runs)
+    job_id = queue(job)
+    worker = make_worker(job)
+    worker.run_due()
+    assert (row(job_id).state, row(job_id).attempts, row(job_id).last_error) == ("failed", 1, "Hopeless")
+    assert retry_failed() == 1
+    worker.run_due()
+    assert row(job_id).state == "done"
+
+
 def test_failed_jobs_are_queued_again(make_worker):
     answers = iter([Crash, None])
 
@@ -189,8 +206,8 @@ def test_a_job_whose_lease_ran_out_is_taken_again(make_worker):
     assert count("effect") == 1, "the old holder's fence is void: it does nothing"
 
 
-def test_an_old_holder_does_not_finish_what_another_one_does(make_worker):
-    job = Job("mail", lambda: None)
+def test_an_old_holder_does_not_finish_what_another_one_does_in_a_transaction(make_worker):
+    job = Job("effect-once", lambda: None, atomic=True)
     job_id = queue(job)
     first, second = make_worker(job), make_worker(job)
     old = first._claim()
@@ -203,6 +220,22 @@ def test_an_old_holder_does_not_finish_what_another_one_does(make_worker):
     assert (row(job_id).fence, row(job_id).last_error) == (new.fence, None)
     second._run(job, new)
     assert row(job_id).state == "done"
+
+
+def test_a_mail_that_takes_longer_than_its_lease_is_sent_twice_and_not_for_ever(make_worker):
+    sent = []
+    job = Job("mail", lambda: sent.append(1))
+    job_id = queue(job)
+    first, second = make_worker(job), make_worker(job)
+    old = first._claim()
+    change(job_id, lease_until=utc_now() - timedelta(seconds=1))
+    new = second._claim()
+    first._run(job, old)
+    assert row(job_id).state == "done"
+    second._failed(job, new, Crash())
+    change(job_id, run_at=utc_now(), lease_until=None)
+    assert (row(job_id).state, second.run_due()) == ("done", 0)
+    assert len(sent) == 1
 
 
 def test_a_lease_is_a_minute(make_worker):

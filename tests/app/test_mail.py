@@ -159,6 +159,42 @@ def test_a_lost_server_is_tried_again(sending):
     assert lost.last_error == "ConnectionRefusedError"
 
 
+@pytest.mark.parametrize("answer", ["550 5.1.1 No such user", "551 User not local", "553 Mailbox name not allowed"])
+def test_a_mail_to_nobody_fails_at_once(sending, answer):
+    with smtp() as server:
+        server.answers[TO] = answer
+        refused = send(sending(server))
+    assert (refused.state, refused.attempts, refused.last_error) == ("failed", 1, "RecipientRefused")
+
+
+@pytest.mark.parametrize(
+    "answer", ["450 Greylisted", "452 Mailbox full", "421 Closing", "550 5.7.1 Unable to relay", "552 Over quota"]
+)
+def test_a_refusal_that_may_pass_is_tried_again(sending, answer):
+    with smtp() as server:
+        app = sending(server)
+        server.answers[TO] = answer
+        refused = send(app)
+        assert (refused.state, refused.last_error) == ("queued", "SMTPRecipientsRefused")
+        server.answers.clear()
+        again(app)
+    assert (job(refused.id).state, len(server.messages)) == ("done", 1)
+
+
+def test_a_server_that_hangs_up_has_the_mail_once(sending):
+    with smtp() as server:
+        server.hangs_up = True
+        sent = send(sending(server))
+    assert (sent.state, sent.last_error) == ("done", None)
+    assert len(server.messages) == 1
+
+
+def test_a_server_that_hangs_up_does_not_hide_why_it_refused(sending):
+    with smtp() as server:
+        server.hangs_up, server.answers[TO] = True, "550 5.1.1 No such user"
+        assert send(sending(server)).last_error == "RecipientRefused"
+
+
 def test_a_mail_is_queued_in_the_transaction_of_its_cause(sample):
     def fails() -> None:
         with transaction():

@@ -1,5 +1,6 @@
-"""A real SMTP server that keeps what it is given; with STARTTLS and authentication on request."""
+"""A real SMTP server that keeps what it is given; with STARTTLS, authentication, refusals and delays on request."""
 
+import asyncio
 import contextlib
 import datetime
 import ipaddress
@@ -30,12 +31,30 @@ class ReceivedMessage(EmailMessage):
 
 @dataclass
 class Mailbox:
-    """Where the server listens, and what it has received, oldest first."""
+    """Where the server listens, and what it has received, oldest first.
+
+    It answers to a recipient what `answers` says, keeps a message and answers for it `delay_seconds` later, and
+    with `hangs_up` cuts the connection instead of saying goodbye.
+    """
 
     host: str
     port: int
     ca_file: str | None = None
     messages: list[ReceivedMessage] = field(default_factory=list)
+    answers: dict[str, str] = field(default_factory=dict)
+    delay_seconds: float = 0
+    hangs_up: bool = False
+
+    async def handle_RCPT(self, _server: Any, _session: Any, envelope: Any, address: str, _options: Any) -> str:
+        answer = self.answers.get(address, "250 OK")
+        if answer.startswith("250"):
+            envelope.rcpt_tos.append(address)
+        return answer
+
+    async def handle_QUIT(self, server: Any, _session: Any, _envelope: Any) -> str:
+        if self.hangs_up:
+            server.transport.abort()
+        return "221 Bye"
 
     async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:
         content = envelope.content.replace(b"\r\n", b"\n")
@@ -43,18 +62,19 @@ class Mailbox:
         message.mail_from = envelope.mail_from
         message.rcpt_tos = tuple(envelope.rcpt_tos)
         self.messages.append(message)
+        await asyncio.sleep(self.delay_seconds)
         return "250 OK"
 
 
 @contextlib.contextmanager
-def smtp(tls: bool = False, auth: tuple[str, str] | None = None) -> Iterator[Mailbox]:
-    """Yield a mailbox that is being filled.
+def smtp(tls: bool = False, auth: tuple[str, str] | None = None, port: int = 0) -> Iterator[Mailbox]:
+    """Yield a mailbox that is being filled, on a port of its own unless one is given.
 
     With `tls` nothing is accepted before STARTTLS, and `ca_file` is what a client must trust.
     With `auth` (user, password) nothing is accepted before LOGIN or PLAIN.
     """
     with tempfile.TemporaryDirectory(prefix="smtp-") as home:
-        mailbox = Mailbox(HOST, free_port())
+        mailbox = Mailbox(HOST, port or free_port())
         options: dict[str, Any] = {}
         if tls:
             mailbox.ca_file, options["tls_context"] = _certificate(Path(home))
