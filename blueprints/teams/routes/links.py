@@ -55,15 +55,20 @@ def accept_invitation(token: str, form: schemas.AcceptInvitation) -> Any:
     try:
         return joined(acceptance.accept_invite(find_me(), token, form, client()))
     except refusals.SignInToAnswer:
-        here = page_url("team_links.invitation", token=token)
-        return redirect(find_page_url(hooks.ask("sign_in_page"), next=here) or here, 303)
+        return to_sign_in(token)
 
 
 @links.form("/invite/<token>/reject", on=invitation)
 @access.public
 def reject_invitation(token: str, form: Nothing) -> Any:
-    """Turn the invitation down; who has an account signs in first."""
+    """Turn the invitation down; who has an account signs in first and comes back."""
     try:
         return rejected(acceptance.reject_invite(find_me(), token))
     except refusals.SignInToAnswer:
-        return redirect(find_page_url(hooks.ask("sign_in_page")) or "/", 303)
+        return to_sign_in(token)
+
+
+def to_sign_in(token: str) -> Any:
+    """The sign-in page, which leads back to the link."""
+    here = page_url("team_links.invitation", token=token)
+    return redirect(find_page_url(hooks.ask("sign_in_page"), next=here) or here, 303)

@@ -21,6 +21,7 @@ from blueprints.teams.services.cases import Case
 from blueprints.teams.services.membership import add_member, find_role, member_out
 from blueprints.teams.services.refusals import (
     BY_STATE,
+    INVITATIONS,
     AlreadyJoined,
     InvalidInvite,
     InviteSuperseded,
@@ -28,6 +29,7 @@ from blueprints.teams.services.refusals import (
     InviteWrongAccount,
     SignInToAnswer,
     TeamGone,
+    for_guests,
 )
 from blueprints.teams.services.teams import find_teams
 
@@ -58,7 +60,7 @@ def preview_invite(who: Identity | None, token: str) -> Look:
     :raises AlreadyJoined: the invited is in the team already.
     """
     with snapshot():
-        case = _get_case(token)
+        case = _get_case(who, token)
         is_mine = who is not None and _is_for(case, who)
         if not is_joined_before(case, who) and (who is None or is_mine):
             _refuse_joined(case, who)
@@ -81,7 +83,7 @@ def accept_invite(who: Identity | None, token: str, form: AcceptInvitation, clie
     :raises app.errors.RateLimited: too many accounts from this address of the network.
     """
     with snapshot():  # an answer that comes in between is met under the lock, in the order of the refusals
-        case = _get_case(token)
+        case = _get_case(who, token)
         invitation_id, team_id, email = case.invitation.id, case.team.id, case.invitation.email
         if not is_joined_before(case, who):
             refuse_answering(case, who)
@@ -110,21 +112,21 @@ def reject_invite(who: Identity | None, token: str) -> InvitationOut:
     :raises InvalidInvite, TeamGone, InviteUsed: and the other states of a dead link.
     :raises InviteWrongAccount, AlreadyJoined, SignInToAnswer: about who asks.
     """
-    case = _get_case(token)
+    case = _get_case(who, token)
     invitation_id, team_id = case.invitation.id, case.team.id
     with transaction() as session:
         case = lock_case(session, team_id, invitation_id)
         if is_joined_before(case, who):
-            raise InviteUsed
+            raise InviteUsed(InviteUsed.to_members)
         refuse_answering(case, who)
         case.invitation.status, case.invitation.answered_at = "rejected", utc_now()
         return cases.describe_one(case, masked=who is None)
 
 
-def _get_case(token: str) -> Case:
+def _get_case(who: Identity | None, token: str) -> Case:
     found = cases.find_cases(Invitation.token_hash == digest(token))
     if not found:
-        raise InvalidInvite
+        raise _for_visitor(InvalidInvite(), who)
     return found[0]
 
 
@@ -141,13 +143,18 @@ def is_joined_before(case: Case, who: Identity | None) -> bool:
     :raises TeamGone, InviteUsed: and the other states of a dead link.
     """
     if case.team.deleted_at is not None:
-        raise TeamGone
+        raise _for_visitor(TeamGone(), who)
     state = case.state
     if state in BY_STATE:
-        raise refusal_of(case)
+        error = refusal_of(case)
+        if state == "superseded" and (who is None or _is_for(case, who)):
+            error.next_step = INVITATIONS  # the newer one is there
+        raise _for_visitor(error, who)
     if state == "pending":
         return False
-    if who is None or who.user_id != case.invitation.accepted_by or find_role(case.team.id, who.user_id) is None:
+    if who is None:
+        raise _for_visitor(InviteUsed(InviteUsed.to_guests), who)
+    if who.user_id != case.invitation.accepted_by or find_role(case.team.id, who.user_id) is None:
         raise InviteUsed
     return True
 
@@ -156,8 +163,14 @@ def refusal_of(case: Case) -> AppError:
     """Why an invitation cannot be answered any more; a superseded one says since when."""
     answered_at = case.invitation.answered_at
     if case.state == "superseded" and answered_at is not None:
-        return InviteSuperseded(f"A newer invitation was sent on {answered_at:%d %B %Y at %H:%M UTC}. Open its link.")
+        return InviteSuperseded(
+            f"A newer invitation was sent on {answered_at:%d %B %Y at %H:%M UTC}. Open the link in that mail."
+        )
     return BY_STATE[case.state]()
+
+
+def _for_visitor(error: AppError, who: Identity | None) -> AppError:
+    return error if who is not None else for_guests(error)
 
 
 def _is_for(case: Case, who: Identity) -> bool:
@@ -182,7 +195,7 @@ def _refuse_joined(case: Case, who: Identity | None) -> None:
     """Refuse the invited who is in the team already, signed in or not."""
     invited = who.user_id if who else _find_account(case)
     if invited is not None and find_role(case.team.id, invited) is not None:
-        raise AlreadyJoined
+        raise _for_visitor(AlreadyJoined(), who)
 
 
 def _find_account(case: Case) -> UUID | None:

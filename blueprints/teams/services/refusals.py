@@ -2,7 +2,9 @@
 
 from app.errors import AppError, NotFound, RateLimited, Unauthorized
 
+# The next step on the page of a link that joins nobody: its words, and where it leads.
 TEAMS = ("See your teams", "teams.teams")
+INVITATIONS = ("See your invitations", "teams.my_invites")
 
 
 class AlreadyMember(AppError):
@@ -44,7 +46,7 @@ class InviteSuperseded(AppError):
 
 class InviteRevoked(AppError):
     status, code = 410, "INVITE_REVOKED"
-    message = "This invitation was withdrawn. If that surprises you, ask the person who sent it."
+    message = "This invitation was withdrawn. If that surprises you, ask the team for a new one."
     next_step = TEAMS
 
 
@@ -62,13 +64,15 @@ class InviteExpired(AppError):
 
 class InviteUsed(AppError):
     status, code = 410, "INVITE_USED"
-    message = "This invitation has been used. If you joined with it, sign in to see the team."
+    message = "This invitation has been used already. Whoever wants to join now needs a new one."
     next_step = TEAMS
+    to_guests = "This invitation has been used. If you joined with it, sign in to see the team."
+    to_members = "You have joined with this invitation. If you want to leave, you can do so on the team's page."
 
 
 class InviteWrongAccount(AppError):
     status, code = 403, "INVITE_WRONG_ACCOUNT"
-    message = "This invitation is for another address. Sign out, and open the link again."
+    message = "This invitation is for another address. Sign out to answer it."
 
 
 class AlreadyJoined(AppError):
@@ -77,7 +81,7 @@ class AlreadyJoined(AppError):
 
 
 class SignInToAnswer(Unauthorized):
-    message = "There is an account for this address. Sign in to accept the invitation."
+    message = "There is an account for this address. Sign in to answer the invitation."
 
 
 # By the state of an invitation; `accepted` depends on who asks.
@@ -89,3 +93,10 @@ BY_STATE: dict[str, type[AppError]] = {
 }
 DEAD = (InvalidInvite, TeamGone, InviteUsed, *BY_STATE.values())
 ANSWERING = (*DEAD, InviteWrongAccount, AlreadyJoined)
+
+
+def for_guests(error: AppError) -> AppError:
+    """A refusal as somebody signed out meets it: the same next step, which leads through the sign-in page."""
+    label, endpoint = error.next_step or TEAMS
+    error.next_step = (f"Sign in to {label[0].lower()}{label[1:]}", endpoint)
+    return error

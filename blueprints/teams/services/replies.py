@@ -49,7 +49,7 @@ def reject_my_invite(who: Identity, invitation_id: UUID) -> InvitationOut:
     with transaction() as session:
         case = _lock_mine(session, who, invitation_id)
         if is_joined_before(case, who):
-            raise InviteUsed
+            raise InviteUsed(InviteUsed.to_members)
         refuse_answering(case, who)
         case.invitation.status, case.invitation.answered_at = "rejected", utc_now()
         session.flush()

@@ -96,7 +96,7 @@ class TestLink:
         house.person("bob@example.com")
         answer = answer_link(either, "reject", invited[2])
         if either.is_browser:
-            assert (answer.status, answer.location) == (303, "/auth/sign-in")
+            assert (answer.status, unquote(answer.location)) == (303, f"/auth/sign-in?next={invited[2]}")
         else:
             assert (answer.status, answer.code) == (401, "UNAUTHORIZED")
 
@@ -163,7 +163,7 @@ class TestLink:
         if either.is_browser:
             page = either.get(invited[2])
             assert page.status == status
-            assert "See your teams" in page.text
+            assert "Sign in to see your" in page.text
         else:
             assert either.get(f"/teams/invites/preview?token={token_of(invited[2])}").code == code
         for action in ("accept", "reject"):
@@ -176,7 +176,7 @@ class TestLink:
         house.change(invited[1], status="revoked")
         answer = browser.post(f"{invited[2]}/accept", data={"csrf_token": token, "password": PASSWORD})
         assert answer.status == 410
-        assert "See your teams" in answer.text
+        assert "Sign in to see your teams" in answer.text
 
     def test_a_deleted_team(self, invited, either):
         with transaction() as session:
