@@ -13,7 +13,8 @@ def parse_address(value: str) -> str:
     from email_validator import EmailNotValidError, validate_email
 
     local, _, domain = value.strip().rpartition("@")
-    if not local.isascii():  # NFC would make a K of the Kelvin sign, and an address of somebody else
+    # NFC would make a K of the Kelvin sign, and an address of somebody else; `=?` begins an encoded word in a header.
+    if not local.isascii() or "=?" in local:
         raise ValueError(SENTENCE)
     value = f"{local}@{unicodedata.normalize('NFC', domain)}"
     try:

@@ -2,6 +2,7 @@
 
 import json
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -31,6 +32,11 @@ from app.sentences import in_words
 MAX_DEPTH = 20
 CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 CONTROL_BUT_LINES = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+# What mail programs make a link of, whatever follows: a scheme, a host that begins with www, an IPv4 address.
+LINK = re.compile(r"://|(?<![^\W_])www\.|(?<![\d.])\d{1,3}(\.\d{1,3}){3}(?!\.?\d)", re.IGNORECASE)
+# The last part of what may be a host. A full stop with a blank after it, or digits, ends no label.
+LAST_LABEL = re.compile(r"(?<=[^\s.])\.([^\W\d_]{2,})(?![^\W_])")
+COMMON_LABELS = {"biz", "com", "edu", "gov", "info", "net", "org"}  # hosts in any spelling, `Evil.Com` too
 LINES = r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]*$"  # the same in OpenAPI
 
 
@@ -47,6 +53,36 @@ class Line:
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> core_schema.CoreSchema:
         return core_schema.str_schema(strip_whitespace=True, min_length=1, max_length=self.most)
+
+
+@dataclass(frozen=True)
+class Name(Line):
+    """A `Line` that names a person or a team: mails carry it, so it holds nothing that would be a link there."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> core_schema.CoreSchema:
+        line = super().__get_pydantic_core_schema__(source, handler)
+        return core_schema.no_info_after_validator_function(refuse_links, line)
+
+
+def refuse_links(value: str) -> str:
+    """A text without a web address; `J.R. Smith`, `St.Pauli` and `No.5 Films` are none.
+
+    :raises ValueError: a mail program might make a link of it; the text is for people.
+    """
+    # Full-width letters and dots are the plain ones to a browser; the ideographic full stop is a dot to IDNA.
+    plain = unicodedata.normalize("NFKC", value).replace("\u3002", ".")
+    if LINK.search(plain) or any(is_host(plain, found) for found in LAST_LABEL.finditer(plain)):
+        raise ValueError("A name cannot hold a web address. Leave a space after a full stop.")
+    return value
+
+
+def is_host(text: str, found: re.Match[str]) -> bool:
+    """Whether the last label that was found makes a host of what is before it."""
+    label = found[1]
+    if label.lower() in COMMON_LABELS or label[0].islower():
+        return True
+    # In capitals `ST.PAULI` may be a host; the initial of J.SMITH is none.
+    return label.isupper() and text[: found.start()][-2:].isalnum() and found.start() > 1
 
 
 @dataclass(frozen=True)

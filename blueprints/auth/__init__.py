@@ -16,13 +16,14 @@ from blueprints.auth import emails
 from blueprints.auth.cli import users
 from blueprints.auth.models import User, UserSession
 from blueprints.auth.routes import bp, ended_session, let_in, session_of, user_of
-from blueprints.auth.schemas import Blocker, Person, SessionOut, UserOut, UserType
+from blueprints.auth.schemas import Blocker, BlockerAction, Person, SessionOut, UserOut, UserType
 from blueprints.auth.services import accounts, cleaning, identities, invited, new_passwords, sessions, sign_ups
 from blueprints.auth.services.sessions import Started
 from blueprints.auth.settings import AuthSettings
 
 __all__ = [
     "Blocker",
+    "BlockerAction",
     "Person",
     "SessionOut",
     "Started",

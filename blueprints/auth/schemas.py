@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, AliasChoices, Field, WithJsonSchema
 
-from app.schemas import Email, In, Line, NewPassword, Out, Password, Timestamp, Token, Whole
+from app.schemas import Email, In, Line, Name, NewPassword, Out, Password, Timestamp, Token, Whole
 
 UserType = Literal["creator", "investor", "production"]
 USERNAME = r"^[a-z0-9_]{3,30}$"
@@ -30,7 +30,7 @@ Username = Annotated[str, AfterValidator(check_username), WithJsonSchema({"type"
 class SignUp(In):
     email: Email
     password: NewPassword
-    name: Annotated[str, Line(100)] | None = None
+    name: Annotated[str, Name(100)] | None = None
     username: Username | None = None
     user_type: UserType = "creator"
 
@@ -71,7 +71,7 @@ class Reauthenticate(In):
 
 
 class EditAccount(In):
-    name: Annotated[str, Line(100)] | None = None
+    name: Annotated[str, Name(100)] | None = None
     username: Username | None = None
 
 
@@ -203,11 +203,25 @@ class TokenCreated(Out):
     value: str
 
 
+class BlockerAction(Out):
+    """One way to settle what blocks a deletion, and the path of the page where that is done."""
+
+    label: str
+    url: str
+
+
 class Blocker(Out):
-    """One thing that must be settled before an account can be deleted, and the page where that is done."""
+    """One thing that must be settled before an account can be deleted: its page, and the ways to settle it."""
 
     label: str
     url: str | None = None
+    actions: list[BlockerAction] = []
+
+
+class AccountDeletion(Out):
+    """What stands in the way of deleting the account; empty when nothing does."""
+
+    blockers: list[Blocker]
 
 
 class AccountPage(Out):

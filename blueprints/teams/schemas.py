@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, Field, WithJsonSchema
 
-from app.schemas import Email, In, Line, Lines, Out, Password, Timestamp, Token
+from app.schemas import Email, In, Lines, Name, Out, Password, Timestamp, Token
 from blueprints.auth import SessionOut, UserOut, UserType
 from blueprints.teams.roles import DEFAULT, INVITED
 
@@ -34,13 +34,13 @@ InvitedRole = Annotated[str, AfterValidator(invited_role), WithJsonSchema({"type
 
 
 class CreateTeam(In):
-    name: Annotated[str, Line(100)]
+    name: Annotated[str, Name(100)]
     description: Annotated[str, Lines(2000)] | None = None
 
 
 class EditTeam(In):
     # Absent: unchanged; never cleared, so the default is only a mark of what is absent.
-    name: Annotated[str, Line(100)] = Field("", validate_default=False, json_schema_extra=without_default)
+    name: Annotated[str, Name(100)] = Field("", validate_default=False, json_schema_extra=without_default)
     description: Annotated[str, Lines(2000)] | None = None
 
 
@@ -68,7 +68,7 @@ class AcceptInvitation(In):
     """All of it only for who has no account yet: the password opens one."""
 
     password: Password | None = None
-    name: Annotated[str, Line(100)] | None = None
+    name: Annotated[str, Name(100)] | None = None
     user_type: UserType = "creator"
 
 
@@ -191,7 +191,7 @@ class Invited(Out):
 
 
 class InvitationRow(InvitationOut):
-    """An invitation on the team's page, with the state of its mail."""
+    """An invitation as its team sees it, with the state of its mail."""
 
     email_status: str
 
@@ -211,8 +211,17 @@ class MemberRow(MemberOut):
     can_remove: bool
 
 
+class Offer(Out):
+    """An open offer of ownership; an address stands in for a missing name."""
+
+    offered_by: str
+    offered_to: str
+    offered_at: Timestamp
+    expires_at: Timestamp
+
+
 class TeamPage(Out):
-    """Everything on a team's page; the invitations are for those who may invite."""
+    """Everything on a team's page; the invitations are for those who may invite, the offer is to the visitor."""
 
     team: TeamOut
     members: list[MemberRow]
@@ -220,23 +229,24 @@ class TeamPage(Out):
     can_invite: bool
     invites: list[InvitationRow]
     grantable_roles: list[GrantableRole]
-    offered_until: Timestamp | None
+    offer: Offer | None
 
 
 class SettingsPage(Out):
-    """What the visitor may do about a team as a whole, and for owners who could take it over."""
+    """What the visitor may do about a team as a whole; for owners who could take it over, and their own offer."""
 
     team: TeamOut
     role: str
     can_edit: bool
     can_delete: bool
     candidates: list[MemberOut]
+    offer: Offer | None
 
 
 class InvitationPart(Out):
     """An invitation as the page about it shows it to its team."""
 
-    invitation: InvitationOut
+    invitation: InvitationRow
 
 
 class Preview(Out):

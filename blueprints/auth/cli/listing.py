@@ -3,8 +3,9 @@
 import click
 
 from app.envelope import timestamp
+from app.plain_text import UNSHOWN, csv_line
 from blueprints.auth.cli.group import users
-from blueprints.auth.cli.output import UNSHOWN, csv_line, minute, table
+from blueprints.auth.cli.output import minute, table
 from blueprints.auth.services import operators
 from blueprints.auth.services.operators import AccountFilter, AccountRow
 

@@ -1,20 +1,10 @@
-"""What commands print: tables for people, cells for programs, and nothing that a terminal would obey."""
+"""What commands print: tables for people, and nothing that a terminal would obey."""
 
-import csv
-import io
-import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-# Control characters, line separators, and marks that turn the direction of the text around them.
-UNSHOWN = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-FORMULA = ("=", "+", "-", "@", "\t")
-
-
-def shown(text: str) -> str:
-    """A text that came from outside, fit for a terminal: `\\x1b` instead of the character itself."""
-    return UNSHOWN.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+from app.plain_text import shown
 
 
 def minute(moment: datetime | None) -> str:
@@ -47,10 +37,3 @@ def width(text: str) -> int:
 def is_wide(letter: str) -> bool:
     """Whether a letter takes two columns, as Chinese ones do."""
     return unicodedata.east_asian_width(letter) in ("W", "F")
-
-
-def csv_line(cells: Iterable[str]) -> str:
-    """One line of RFC 4180; no cell is a formula to a spreadsheet (ASVS 1.2.10)."""
-    line = io.StringIO()
-    csv.writer(line).writerow([shown(f"'{cell}" if cell.startswith(FORMULA) else cell) for cell in cells])
-    return line.getvalue()

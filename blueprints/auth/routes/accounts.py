@@ -38,7 +38,17 @@ def edit_account(form: schemas.EditAccount) -> Done[schemas.Account]:
     return done(schemas.Account(user=user), to="auth.account", say="Your profile is saved.")
 
 
-@bp.form("/account", verb="DELETE", refuses=(current_password.PasswordIncorrect, accounts.AccountNeeded))
+@bp.page("/account/delete", only="page")
+@access.session_only
+def account_deletion() -> schemas.AccountDeletion:
+    """What deleting the caller's account means, and what stands in its way."""
+    return schemas.AccountDeletion(blockers=accounts.find_blockers(me()))
+
+
+DELETING = (current_password.PasswordIncorrect, accounts.AccountNeeded)
+
+
+@bp.form("/account", verb="DELETE", on=account_deletion, refuses=DELETING)
 @access.session_only
 def delete_account(form: schemas.DeleteAccount) -> Done[Message]:
     """Delete the caller's account for good."""

@@ -26,7 +26,7 @@ class UsernameTaken(ValidationFailed):
 
 
 class AccountNeeded(AppError):
-    """Something would be left without its last owner; the sentence names it."""
+    """Something would be left without its last owner; the sentence names it, the details say what can be done."""
 
     status, code = 409, "LAST_OWNER"
     message = "You are the only owner of a team. Make somebody else an owner, or delete the team, and try again."
@@ -35,7 +35,8 @@ class AccountNeeded(AppError):
         first, more = [blocker.label for blocker in blockers[:NAMED]], len(blockers) - NAMED
         names = ", ".join(first) + (f" and {more} more" if more > 0 else "")
         message = "Make somebody else an owner, or delete it, and try again."
-        super().__init__(f"You are the only owner of {names}. {message}")
+        details = {"blockers": [blocker.model_dump(mode="json", by_alias=True) for blocker in blockers]}
+        super().__init__(f"You are the only owner of {names}. {message}", details=details)
 
 
 def find_by_email(address: str) -> User | None:

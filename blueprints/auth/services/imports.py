@@ -21,7 +21,7 @@ from app import plugins
 from app.addresses import address_key, parse_address
 from app.database import db, end_read, transaction, utc_now
 from app.errors import Conflict, ValidationFailed
-from app.schemas import Email, In, Line
+from app.schemas import Email, In, Name
 from app.sentences import in_words
 from blueprints.auth.models import User
 from blueprints.auth.schemas import Username, UserType
@@ -74,7 +74,7 @@ class ImportedUser(In):
 
     email: Email
     password_hash: Annotated[str, AfterValidator(plain_bcrypt)]
-    name: Annotated[str, Line(100)] | None = None
+    name: Annotated[str, Name(100)] | None = None
     username: Username | None = None
     user_type: UserType = "creator"
     # Proved unless the file says otherwise: the earlier system has sent mail there.

@@ -1,6 +1,10 @@
 """Members: listed, given roles, removed, gone; and ownership handed over."""
 
+from io import BytesIO
+from typing import Any
 from uuid import UUID
+
+from flask import send_file
 
 from app import access
 from app.access import me
@@ -9,7 +13,7 @@ from app.schemas import Message, Nothing
 from app.web import Done, done
 from blueprints.teams import schemas
 from blueprints.teams.routes.teams import bp, team, team_settings
-from blueprints.teams.services import member_changes, membership, ownership, refusals
+from blueprints.teams.services import export, member_changes, membership, ownership, refusals
 
 CHANGING = (Forbidden, refusals.LastOwner)
 
@@ -19,6 +23,16 @@ CHANGING = (Forbidden, refusals.LastOwner)
 def list_members(team_id: UUID) -> schemas.Members:
     """Who is in a team, by name."""
     return schemas.Members(members=membership.list_members(me(), team_id))
+
+
+@bp.raw("/<uuid:team_id>/members.csv", only="page")
+@access.signed_in
+def export_members(team_id: UUID) -> Any:
+    """Who is in a team, as a file for a spreadsheet."""
+    file = export.export_members(me(), team_id)
+    answer = send_file(BytesIO(file.text.encode()), "text/csv", as_attachment=True, download_name=file.name)
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
 
 
 @bp.page("/<uuid:team_id>/roles", only="api")

@@ -45,7 +45,6 @@ def team(team_id: UUID) -> schemas.TeamPage:
     found = team_services.get_team(who, team_id)
     role = membership.require_member(who, team_id)
     can_invite = get_role(role).can_invite
-    offer = ownership.find_my_offer(who, team_id)
     return schemas.TeamPage(
         team=found,
         members=[member_row(member, who, role) for member in found.members],
@@ -53,7 +52,7 @@ def team(team_id: UUID) -> schemas.TeamPage:
         can_invite=can_invite,
         invites=invitations.list_invites_with_mail(who, team_id) if can_invite else [],
         grantable_roles=choices(grantable(role)),
-        offered_until=offer,
+        offer=ownership.find_my_offer(who, team_id),
     )
 
 
@@ -86,6 +85,7 @@ def team_settings(team_id: UUID) -> schemas.SettingsPage:
         can_edit=is_at_least(role, "admin"),
         can_delete=can_delete,
         candidates=[member for member in found.members if can_delete and not get_role(member.role).can_delete],
+        offer=ownership.find_sent_offer(who, team_id),
     )
 
 

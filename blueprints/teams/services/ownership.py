@@ -1,6 +1,6 @@
 """Ownership handed over in two steps: offered by an owner, accepted by a member."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from uuid import UUID
 
 from sqlalchemy import delete, select
@@ -14,7 +14,7 @@ from blueprints.auth import people
 from blueprints.teams import emails
 from blueprints.teams.models import OwnershipOffer, TeamMember
 from blueprints.teams.roles import OWNER
-from blueprints.teams.schemas import MemberOut, OfferOwnership
+from blueprints.teams.schemas import MemberOut, Offer, OfferOwnership
 from blueprints.teams.services.member_changes import get_member, lock_team, revoke_beyond
 from blueprints.teams.services.membership import member_out
 
@@ -83,7 +83,26 @@ def _member_of(session: Session, team_id: UUID, user_id: UUID) -> TeamMember:
     return session.scalars(select(TeamMember).where(*mine)).one()
 
 
-def find_my_offer(who: Identity, team_id: UUID) -> datetime | None:
-    """Until when the caller may become an owner by an offer; None when there is none."""
-    offer = find_offer(db.session(), team_id, who.user_id)
-    return offer.expires_at if offer else None
+def find_my_offer(who: Identity, team_id: UUID) -> Offer | None:
+    """The offer by which the caller may become an owner; None when there is none."""
+    return _offer_out(find_offer(db.session(), team_id, who.user_id))
+
+
+def find_sent_offer(who: Identity, team_id: UUID) -> Offer | None:
+    """The caller's own offer that can still be accepted; None when there is none."""
+    query = select(OwnershipOffer.user_id).where(OwnershipOffer.team_id == team_id)
+    offered_to = db.session.scalar(query.where(OwnershipOffer.offered_by == who.user_id))
+    return _offer_out(find_offer(db.session(), team_id, offered_to)) if offered_to else None
+
+
+def _offer_out(offer: OwnershipOffer | None) -> Offer | None:
+    if offer is None:
+        return None
+    known = people([offer.offered_by, offer.user_id])
+    by, to = known[offer.offered_by], known[offer.user_id]
+    return Offer(
+        offered_by=by.name or by.email,
+        offered_to=to.name or to.email,
+        offered_at=offer.created_at,
+        expires_at=offer.expires_at,
+    )

@@ -1,5 +1,6 @@
 """Invitations taken up again by their team: sent anew with a new link, or withdrawn."""
 
+import math
 from uuid import UUID
 
 from sqlalchemy import select
@@ -8,10 +9,10 @@ from sqlalchemy.orm import Session
 from app import limits, plugins
 from app.access import Identity
 from app.database import db, transaction, utc_now
-from app.errors import Forbidden, NotFound
+from app.errors import Forbidden, NotFound, RateLimited
 from blueprints.teams.models import Invitation, Team
 from blueprints.teams.roles import is_at_least
-from blueprints.teams.schemas import InvitationOut
+from blueprints.teams.schemas import InvitationRow
 from blueprints.teams.services import cases
 from blueprints.teams.services.acceptance import lock_case, refusal_of
 from blueprints.teams.services.cases import Case
@@ -21,14 +22,25 @@ from blueprints.teams.services.refusals import InviteUsed
 from blueprints.teams.settings import TeamsSettings
 
 
-def get_invitation(who: Identity, invitation_id: UUID) -> InvitationOut:
-    """An invitation of a team in which the caller may invite.
+class SentLately(RateLimited):
+    """The last mail of an invitation is too recent; says when the next one may go out."""
+
+    def __init__(self, retry_after_seconds: int) -> None:
+        super().__init__(retry_after_seconds)
+        minutes = max(1, math.ceil(retry_after_seconds / 60))
+        wait = "a minute" if minutes == 1 else f"{minutes} minutes"
+        self.text = f"This invitation was sent a short while ago. You can send it again in {wait}."
+
+
+def get_invitation(who: Identity, invitation_id: UUID) -> InvitationRow:
+    """An invitation of a team in which the caller may invite, with what became of its mail.
 
     :raises NotFound: absent, or of a team that is deleted or not the caller's.
     :raises Forbidden: the caller may not invite.
     """
     require(who, _team_of(invitation_id), "can_invite")
-    return cases.describe(cases.find_cases(Invitation.id == invitation_id))[0]
+    found = cases.find_cases(Invitation.id == invitation_id)
+    return InvitationRow(**dict(cases.describe(found)[0]), email_status=cases.mail_states(found)[invitation_id])
 
 
 def resend_invite(who: Identity, invitation_id: UUID) -> Sent:
@@ -38,7 +50,8 @@ def resend_invite(who: Identity, invitation_id: UUID) -> Sent:
     :raises NotFound: absent, or of a team that is deleted or not the caller's.
     :raises Forbidden: the caller may not invite, or not to its role.
     :raises InviteUsed: and the other states of an invitation that waits no more.
-    :raises app.errors.RateLimited: this address had a mail of the team within ten minutes, or too many of them.
+    :raises SentLately: this address had a mail of the team within ten minutes.
+    :raises app.errors.RateLimited: it had too many of them today.
     """
     team_id = _team_of(invitation_id)
     require(who, team_id, "can_invite")
@@ -49,7 +62,8 @@ def resend_invite(who: Identity, invitation_id: UUID) -> Sent:
         old, my_role = case.invitation, require(who, team_id, "can_invite")
         if not is_at_least(my_role, old.role):
             raise Forbidden
-        limits.count("invite-resend", plugins.current(TeamsSettings).limit_invite_resend, str(team_id), old.email_key)
+        if cases.mail_states([case])[old.id] != "failed":  # that one reached nobody
+            _count_resend(team_id, old.email_key)
         old.status, old.answered_at = "superseded", utc_now()
         session.flush()
         new = send(session, who, team_id, old.email, old.role, old.message, is_new=False)
@@ -57,6 +71,13 @@ def resend_invite(who: Identity, invitation_id: UUID) -> Sent:
         session.flush()
         again = Case(new, case.team, my_role)
         return Sent(cases.describe([again])[0], cases.mail_states([again])[new.id], new=True)
+
+
+def _count_resend(team_id: UUID, email_key: str) -> None:
+    try:
+        limits.count("invite-resend", plugins.current(TeamsSettings).limit_invite_resend, str(team_id), email_key)
+    except RateLimited as refused:
+        raise SentLately(int(refused.headers["Retry-After"])) from None
 
 
 def revoke_invite(who: Identity, invitation_id: UUID) -> UUID:

@@ -8,8 +8,9 @@ from sqlalchemy import select
 
 from app.database import db, utc_now
 from app.envelope import timestamp
+from app.plain_text import csv_line, shown
 from blueprints.auth.cli import users
-from blueprints.auth.cli.output import csv_line, shown, table
+from blueprints.auth.cli.output import table
 from blueprints.auth.models import User, UserSession
 from tests.blueprints.auth.support import change, let_pass, only
 from tests.clients import Program
@@ -133,6 +134,9 @@ def test_no_cell_is_a_formula(people, listed, name):
     change(User, name=name)
     (row,) = csv.DictReader(io.StringIO(listed("--csv").stdout))
     assert (row["email"], row["name"]) == ("'=cmd@example.com", "'" + name.replace("\t", "\\t"))
+
+
+def test_what_only_looks_like_a_formula():
     assert csv_line(["a=1", "1-1"]) == "a=1,1-1\r\n"
 
 

@@ -5,7 +5,7 @@ import pytest
 from app import hooks
 from app.database import db, transaction
 from app.errors import Conflict
-from blueprints.auth import Blocker
+from blueprints.auth import Blocker, BlockerAction
 from blueprints.auth.models import AccessToken, Device, MailedToken, User, UserSession
 from blueprints.auth.services import current_password
 from tests.blueprints.auth.support import (
@@ -224,6 +224,9 @@ def change_elsewhere(app):
         change(User, password_hash="another")
 
 
+SETTLE = BlockerAction(label="Settle it", url="/teams/1/settle")
+
+
 class TestHooks:
     @pytest.fixture
     def hooked(self, make_app):
@@ -240,7 +243,10 @@ class TestHooks:
 
     def test_what_stands_in_the_way_is_named(self, hooked, ada, either, mails):
         app = hooked(
-            account_blockers=lambda user_id: [Blocker(label="Night Shoot", url="/teams/1"), Blocker(label="Day")]
+            account_blockers=lambda user_id: [
+                Blocker(label="Night Shoot", url="/teams/1", actions=[SETTLE]),
+                Blocker(label="Day"),
+            ]
         )
         client = type(either)(app)
         client.submit("/auth/sign-in", email=EMAIL, password=PASSWORD)
@@ -250,11 +256,21 @@ class TestHooks:
         assert "session" not in cookies(answer)
         if client.is_browser:
             assert 'name="password"' in answer.text  # the form again
-            page = client.get("/auth/account").text
-            assert 'href="/teams/1"' in page
-            assert "Night Shoot" in page
+            for page in (answer, client.get("/auth/account"), client.get("/auth/account/delete")):
+                assert 'href="/teams/1"' in page.text
+                assert 'href="/teams/1/settle"' in page.text
+                assert "Night Shoot" in page.text
+                assert "Day" in page.text
         else:
             assert answer.code == "LAST_OWNER"
+            assert answer.response.get_json()["error"]["details"]["blockers"] == [
+                {
+                    "label": "Night Shoot",
+                    "url": "/teams/1",
+                    "actions": [{"label": "Settle it", "url": "/teams/1/settle"}],
+                },
+                {"label": "Day", "url": None, "actions": []},
+            ]
         assert client.get("/auth/account").status == 200
         assert count(User) == 1
         assert SUBJECT not in [mail.subject for mail in mails()]

@@ -51,6 +51,14 @@ def recipients(outbox):
     return recipients
 
 
+def test_no_address_is_an_encoded_word(either):
+    """RFC 2047: Python's email decodes one that it folds in a header, with the line breaks in it."""
+    address = "=?utf-8?q?a=0d=0abcc:_x?=@example.com"
+    answer = either.submit("/auth/sign-up", email=address, password=PASSWORD)
+    assert answer.status in (400, 422)
+    assert "Enter an email address like name@example.com." in answer.text
+
+
 @pytest.mark.parametrize("address", LOOK_ALIKES.values(), ids=LOOK_ALIKES.keys())
 def test_a_look_alike_reaches_nobody(mike, either, recipients, address):
     """Django CVE-2019-19844, GitHub 2016: folding letters found the victim's account by an attacker's address."""

@@ -1,5 +1,6 @@
 """What teams say about an account that is to be deleted, and what of it they keep."""
 
+import re
 from threading import Thread
 from uuid import UUID
 
@@ -8,15 +9,23 @@ from sqlalchemy import select, text, update
 
 from app.database import db, transaction, utc_now
 from blueprints import auth
-from blueprints.auth import Blocker
+from blueprints.auth import Blocker, BlockerAction
 from blueprints.teams.models import Invitation, Team, TeamMember
-from blueprints.teams.services import account_hooks
+from blueprints.teams.services import account_hooks, ownership
 from tests.blueprints.auth.support import at_once, count, only, statements
 from tests.people import PASSWORD, token_in
 
 
 def delete_account(client):
     return client.submit("/auth/account", verb="DELETE", password=PASSWORD)
+
+
+def transfer(team_id):
+    return BlockerAction(label="Transfer ownership", url=f"/teams/{team_id}/ownership")
+
+
+def delete(team_id):
+    return BlockerAction(label="Delete team", url=f"/teams/{team_id}/delete")
 
 
 def user_id(email):
@@ -53,10 +62,12 @@ class TestBlockers:
         with transaction() as session:
             session.execute(update(Team).where(Team.id == gone).values(deleted_at=utc_now()))
         assert account_hooks.account_blockers(ada.user_id) == [
-            Blocker(label="Ant", url=f"/teams/{first}"),
-            Blocker(label="zebra", url=f"/teams/{later}"),
+            Blocker(label="Ant", url=f"/teams/{first}", actions=[transfer(first), delete(first)]),
+            Blocker(label="zebra", url=f"/teams/{later}", actions=[delete(later)]),
         ]
-        assert account_hooks.account_blockers(bob.user_id) == [Blocker(label="Bob's", url=f"/teams/{theirs}")]
+        assert account_hooks.account_blockers(bob.user_id) == [
+            Blocker(label="Bob's", url=f"/teams/{theirs}", actions=[transfer(theirs), delete(theirs)])
+        ]
 
     def test_who_owns_nothing_has_none(self, house, ada):
         bob = house.person("bob@example.com")
@@ -136,6 +147,71 @@ class TestLastOwner:
         (left,) = ada.get(f"/teams/{team_id}/members").data["members"]
         assert left["email"] == "ada@example.com"
         assert ada.get(f"/teams/{team_id}").data["team"]["memberCount"] == 1
+
+
+class TestWaysOut:
+    """Wherever a team blocks the deletion, what can be done about it is one click away."""
+
+    @pytest.fixture
+    def teams(self, house, ada):
+        """Ada's two teams: one with Bob in it, and one where she is alone."""
+        shared, alone = house.team(ada, "Night Shoot"), house.team(ada, "Quiet Desk")
+        house.join(shared, house.person("bob@example.com", "Bob"))
+        return shared, alone
+
+    @pytest.mark.parametrize("path", ["/auth/account", "/auth/account/delete"])
+    def test_the_pages_link_to_both(self, house, ada, teams, browser, path):
+        shared, alone = teams
+        page = house.sign_in(browser, ada).get(path)
+        assert page.status == 200
+        assert links(page) == [*both(shared), f"/teams/{alone}", f"/teams/{alone}/delete"]
+
+    def test_the_refused_form_links_to_both(self, house, ada, teams, browser):
+        shared, alone = teams
+        answer = delete_account(house.sign_in(browser, ada))
+        assert answer.status == 409
+        assert links(answer) == [*both(shared), f"/teams/{alone}", f"/teams/{alone}/delete"]
+
+    def test_json_names_them_in_the_details(self, house, ada, teams, as_ada):
+        shared, alone = teams
+        answer = delete_account(as_ada)
+        assert (answer.status, answer.code) == (409, "LAST_OWNER")
+        ways = [{"label": "Transfer ownership", "url": f"/teams/{shared}/ownership"}]
+        ways.append({"label": "Delete team", "url": f"/teams/{shared}/delete"})
+        assert answer.response.get_json()["error"]["details"]["blockers"] == [
+            {"label": "Night Shoot", "url": f"/teams/{shared}", "actions": ways},
+            {
+                "label": "Quiet Desk",
+                "url": f"/teams/{alone}",
+                "actions": [{"label": "Delete team", "url": f"/teams/{alone}/delete"}],
+            },
+        ]
+
+    def test_the_links_lead_to_the_forms(self, house, ada, teams, browser):
+        shared, alone = teams
+        house.sign_in(browser, ada)
+        assert 'name="memberId"' in browser.get(f"/teams/{shared}/ownership").text
+        assert f'action="/teams/{alone}/delete"' in browser.get(f"/teams/{alone}/delete").text
+
+    def test_both_ways_taken_the_account_can_go(self, house, ada, teams, browser, app):
+        shared, alone = teams
+        house.sign_in(browser, ada)
+        bob = house.identity(user_id("bob@example.com"), "bob@example.com", "Bob")
+        house.offer(ada, shared, bob)
+        ownership.accept_ownership(bob, shared)
+        assert browser.submit(f"/teams/{alone}", verb="DELETE").status == 303
+        assert 'name="password"' in browser.get("/auth/account/delete").text
+        assert delete_account(browser).status == 303
+        assert house.roles(shared) == {"bob": "owner"}
+
+
+def both(team_id):
+    return [f"/teams/{team_id}", f"/teams/{team_id}/ownership", f"/teams/{team_id}/delete"]
+
+
+def links(page):
+    """Where a page leads about teams, in the order of the page; the navigation's are left out."""
+    return re.findall(r'href="(/teams/[0-9a-f-]{36}[a-z/]*)"', page.text)
 
 
 class TestWhatStays:

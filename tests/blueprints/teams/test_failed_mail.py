@@ -23,9 +23,8 @@ def server() -> Iterator[Mailbox]:
 
 @pytest.fixture
 def sending(make_app, server: Mailbox) -> Flask:
-    """The application that sends to it; a test does not wait ten minutes to send again."""
-    where = {"MAIL_SERVER": server.host, "MAIL_PORT": str(server.port), "MAIL_USE_TLS": "false"}
-    return make_app(**where, LIMIT_INVITE_RESEND="off")
+    """The application that sends to it."""
+    return make_app(MAIL_SERVER=server.host, MAIL_PORT=str(server.port), MAIL_USE_TLS="false")
 
 
 @pytest.fixture

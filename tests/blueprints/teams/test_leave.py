@@ -83,7 +83,7 @@ def test_an_offer_of_ownership_ends(house, ada, program, who):
     bob = house.join(team_id, house.person("bob@example.com"))
     house.join(team_id, house.person("eve@example.com"), "owner")
     house.offer(ada, team_id, bob)
-    assert ownership.find_my_offer(bob, team_id) > utc_now()
+    assert ownership.find_my_offer(bob, team_id).expires_at > utc_now()
     leaver = bob if who == "offered" else ada
     assert house.sign_in(program, leaver).post(f"/teams/{team_id}/leave").status == 200
     house.join(team_id, leaver, "member" if who == "offered" else "owner")

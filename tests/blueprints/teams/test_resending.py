@@ -55,6 +55,7 @@ def dead(house, ada, sent, state):
 
 CODES = {"accepted": "USED", "rejected": "REJECTED", "revoked": "REVOKED", "superseded": "SUPERSEDED"}
 CODES |= {"inviter gone": "REVOKED"}
+SENT_LATELY = "This invitation was sent a short while ago. You can send it again in {}."
 
 
 class TestResend:
@@ -201,9 +202,12 @@ class TestHowOften:
             assert refused.status == 429
             assert 590 <= int(refused.response.headers["Retry-After"]) <= 600
             assert either.is_browser or refused.code == "RATE_LIMIT_EXCEEDED"
+            assert SENT_LATELY.format("10 minutes") in refused.text
             assert house.state(sent) == "pending"
             let_limits_pass(minutes=9, seconds=50)
-            assert 1 <= int(resend(either, sent).response.headers["Retry-After"]) <= 10
+            refused = resend(either, sent)
+            assert 1 <= int(refused.response.headers["Retry-After"]) <= 10
+            assert SENT_LATELY.format("a minute") in refused.text
             let_limits_pass(seconds=10)
             assert resend(either, sent).status == succeeds(either, 201)
             db.session.rollback()
@@ -226,6 +230,7 @@ class TestHowOften:
         refused = program.post(f"/teams/invites/{newest().id}/resend")
         assert (refused.status, refused.code) == (429, "RATE_LIMIT_EXCEEDED")
         assert int(refused.response.headers["Retry-After"]) > 600
+        assert "Too many tries" in refused.text
         assert count(Invitation, Invitation.status == "pending") == 1
         let_limits_pass(hours=24)
         assert program.post(f"/teams/invites/{newest().id}/resend").status == 201
