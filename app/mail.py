@@ -4,6 +4,8 @@ import contextlib
 import smtplib
 import ssl
 from collections.abc import Callable
+from email.charset import QP, Charset
+from email.mime.text import MIMEText
 from email.utils import parseaddr
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,6 +23,8 @@ SMTP_TIMEOUT_SECONDS = 10
 MOST_TRIES = 20  # over about ten hours: an outage of the mail server loses nothing
 NO_SUCH_MAILBOX = (550, 551, 553)  # RFC 5321, 4.2.3, as an answer to RCPT
 POLICY = b"5.7."  # RFC 3463, 3.8: "relaying denied" and its like, which the operator can mend
+QUOTED = Charset("utf-8")
+QUOTED.body_encoding = QP
 
 
 class RecipientRefused(jobs.Hopeless):
@@ -69,6 +73,13 @@ class SafeConnection(flask_mail.Connection):
         with contextlib.suppress(smtplib.SMTPException, OSError):
             self.host.quit()
         self.host.close()
+
+
+class SafeMessage(flask_mail.Message):
+    """Flask-Mail's message in quoted-printable: no line is longer than the 998 octets that RFC 5321 carries."""
+
+    def _mimetext(self, text: str | None, subtype: str = "plain") -> MIMEText:
+        return MIMEText(text or "", subtype, QUOTED)  # type: ignore[arg-type]  # a Charset does, too
 
 
 class SafeMail(flask_mail.Mail):
@@ -139,7 +150,10 @@ def render(name: str, context: dict[str, Any]) -> tuple[str, str, str]:
         for part in ("subject.txt", "body.txt", "body.html")
     )
     inliner = css_inline.CSSInliner(keep_style_tags=True, load_remote_stylesheets=False)
-    return " ".join(subject.split())[:300], text.strip() + "\n", inliner.inline(html)
+    # `=?` begins an encoded word (RFC 2047), and Python's email decodes one that it folds: a line break in it would
+    # begin a header of its own. The mark between, which nobody sees, makes it plain text.
+    subject = " ".join(subject.split()).replace("=?", "=\u2060?")
+    return subject[:300], text.strip() + "\n", inliner.inline(html)
 
 
 def deliver(job_id: UUID, to: str, subject: str, text: str, html: str) -> None:
@@ -148,7 +162,7 @@ def deliver(job_id: UUID, to: str, subject: str, text: str, html: str) -> None:
     :raises RecipientRefused: the mail server says that there is no such mailbox.
     """
     if current_app.config["MAIL_TRANSPORT"]:
-        message = flask_mail.Message(subject, recipients=[to], body=text, html=html)
+        message = SafeMessage(subject, recipients=[to], body=text, html=html)
         message.msgId = f"<{job_id}@{sender_domain()}>"
         message.extra_headers = {"Auto-Submitted": "auto-generated"}
         try:

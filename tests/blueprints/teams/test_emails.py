@@ -90,11 +90,11 @@ def test_a_nameless_member_is_called_by_address(house, ada, outbox):
 
 @pytest.mark.parametrize("separator", ["\u2028", "\u2029", "\x85", "\u00a0"])
 def test_names_cannot_break_headers(house, ada, outbox, separator):
-    name = f"Night{separator}Bcc: eve@example.com"
+    name = f"Night{separator}Bcc: eve"
     bob = house.person("bob@example.com", f"Bob{separator}X: y")
     accept(house, bob, house.invite(ada, house.team(ada, name)))
     subjects = [mail.subject for mail in outbox()]
-    assert subjects == ["Bob X: y joined Night Bcc: eve@example.com"]
+    assert subjects == ["Bob X: y joined Night Bcc: eve"]
 
 
 def test_names_are_escaped_in_html_alone(house, ada, outbox):
