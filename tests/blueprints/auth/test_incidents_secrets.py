@@ -33,7 +33,7 @@ def failing(request, make_app, monkeypatch):
 
     def send(message):
         raise smtplib.SMTPRecipientsRefused(
-            {to: (550, f"no {to} here: {message.body}".encode()) for to in message.send_to}
+            {to: (450, f"no {to} here: {message.body}".encode()) for to in message.send_to}
         )
 
     app = make_app(MAIL_SERVER="localhost", MAIL_USE_TLS="false", LOG_LEVEL=request.param)

@@ -207,6 +207,15 @@ class TestAnswering:
         assert count(TeamMember, TeamMember.team_id == team_id) == 2
         assert count(QueuedJob, QueuedJob.name == "mail.member_joined") == 1
 
+    def test_of_five_people_on_one_link_only_the_invited_joins(self, house, invited, at_once):
+        team_id, _, token = invited
+        names = ("bob", "eve", "mallory", "trudy", "oscar")
+        people = [house.person(f"{name}@example.com") for name in names]
+        results = at_once(lambda number: accept(house, people[number], token), times=5)
+        assert house.roles(team_id) == {"ada": "owner", "bob": "admin"}
+        assert {type(result) for result in results[1:]} <= {refusals.InviteWrongAccount, refusals.InviteUsed}
+        assert not isinstance(results[0], Exception)
+
     def test_ten_accepts_with_a_password_at_once_are_one_account(self, house, invited, at_once, monkeypatch):
         team_id, _, token = invited
         monkeypatch.setattr(acceptance, "prepare_password", lambda *asked: "hash")
